@@ -1,0 +1,28 @@
+"""
+What instrumentors are made of.
+
+An instrumentor says *what*: the library, the targets, and functions that describe an operation.
+This package says *how*: patching, spans, context, and the boundary that keeps our failures away
+from the user's program.
+"""
+
+from __future__ import annotations
+
+from eai_autotrace.instrumentation.instrumentor import Instrumentor
+from eai_autotrace.instrumentation.messages import Handler, Items, ItemsEnd
+from eai_autotrace.instrumentation.operation import Operation
+from eai_autotrace.instrumentation.servers import Server, Step, request_of
+from eai_autotrace.instrumentation.target import Inject, Target
+
+__all__ = [
+    "Handler",
+    "Inject",
+    "Instrumentor",
+    "Items",
+    "ItemsEnd",
+    "Operation",
+    "Server",
+    "Step",
+    "Target",
+    "request_of",
+]

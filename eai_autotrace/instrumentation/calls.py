@@ -1,0 +1,85 @@
+"""
+Calls: functions whose span lasts from the call to the result.
+
+The user's function stands alone: it is never inside a guard, and what it raises or returns passes
+through as it is. ``begin`` and ``end`` are guarded by whoever made them.
+"""
+
+from __future__ import annotations
+
+import inspect
+from typing import TYPE_CHECKING, Any
+
+from eai_autotrace.instrumentation.active import NOTHING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from eai_autotrace.instrumentation.active import Active
+
+    Begin = Callable[[tuple[Any, ...], dict[str, Any]], Active]
+    End = Callable[[Active, Any], None]
+
+
+def end_plainly(active: Active, result: Any) -> None:  # noqa: ARG001 - the shape of an end
+    """End an operation whose result says nothing about it."""
+    active.end()
+
+
+def sync_call(function: Callable[..., Any], begin: Begin, end: End) -> Callable[..., Any]:
+    """Wrap a plain function."""
+
+    def wrapper(*args: Any, **kwargs: Any) -> Any:
+        active = begin(args, kwargs)
+        active.enter()
+        try:
+            result = function(*args, **kwargs)
+        except BaseException as error:
+            active.leave()
+            active.fail(error)
+            raise
+        active.leave()
+        end(active, result)
+        return result
+
+    return wrapper
+
+
+def async_call(function: Callable[..., Any], begin: Begin, end: End) -> Callable[..., Any]:
+    """Wrap a coroutine function, or a plain one whose result is awaitable."""
+
+    async def wrapper(*args: Any, **kwargs: Any) -> Any:
+        active = begin(args, kwargs)
+        active.enter()
+        try:
+            result = await function(*args, **kwargs)
+        except BaseException as error:
+            active.leave()
+            active.fail(error)
+            raise
+        active.leave()
+        end(active, result)
+        return result
+
+    return wrapper
+
+
+def any_call(function: Callable[..., Any], begin: Begin, end: End) -> Callable[..., Any]:
+    """Wrap a callable of which only the result tells whether it is to be awaited."""
+
+    def wrapper(*args: Any, **kwargs: Any) -> Any:
+        active = begin(args, kwargs)
+        active.enter()
+        try:
+            result = function(*args, **kwargs)
+        except BaseException as error:
+            active.leave()
+            active.fail(error)
+            raise
+        active.leave()
+        if active is not NOTHING and inspect.isawaitable(result):
+            return async_call(lambda: result, begin=lambda *_: active, end=end)()
+        end(active, result)
+        return result
+
+    return wrapper

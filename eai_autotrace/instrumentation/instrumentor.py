@@ -1,0 +1,127 @@
+"""The base of every instrumentor: patches its targets when their modules are imported."""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol
+
+import wrapt
+from opentelemetry.instrumentation.instrumentor import BaseInstrumentor
+
+from eai_autotrace.instrumentation.active import Tracing, error_type
+from eai_autotrace.instrumentation.guard import guard
+from eai_autotrace.instrumentation.patch import MissingTargetError, Patch
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Mapping
+    from types import ModuleType
+
+_logger = logging.getLogger("eai_autotrace")
+
+
+class AnyTarget(Protocol):
+    """What every shape of target has."""
+
+    @property
+    def module(self) -> str:
+        """The module that defines the function."""
+
+    @property
+    def path(self) -> str:
+        """The function in that module."""
+
+    def wrapper(self, patch: Patch, tracing: Tracing) -> Callable[..., Any]:
+        """The function that takes the original's place."""
+
+
+class Instrumentor(BaseInstrumentor):
+    """
+    Traces one library. A subclass says which, and what of it.
+
+    ``instrument()`` imports nothing of the library: each target is patched when the application
+    imports its module, or at once where it has. A target that the installed version lacks is left
+    out, the others still work.
+
+    Attributes:
+        library: The requirement that the library must meet, such as ``"asyncpg >= 0.27"``.
+        targets: The functions to patch.
+        supersedes: Names of other projects' instrumentors for the same library, besides the
+            library's own name.
+        missing: The targets that the imported version does not have.
+    """
+
+    library: ClassVar[str]
+    targets: ClassVar[tuple[AnyTarget, ...]]
+    supersedes: ClassVar[tuple[str, ...]] = ()
+
+    def __init__(self) -> None:
+        # One object for each class, made again on every call: keep what it knows.
+        if "_patching" not in vars(self):
+            self._patching: _Patching | None = None
+
+    @property
+    def missing(self) -> tuple[AnyTarget, ...]:
+        """The targets that the imported version of the library does not have."""
+        return () if self._patching is None else tuple(self._patching.missing)
+
+    def instrumentation_dependencies(self) -> Collection[str]:
+        """The library's requirement, as OpenTelemetry asks for it."""
+        return (self.library,)
+
+    def describe_error(self, error: BaseException) -> Mapping[str, Any]:
+        """
+        Attributes of an exception that a traced call raised.
+
+        The exception's message is not among them: libraries put the user's data there.
+        """
+        return error_type(error)
+
+    def _instrument(self, **kwargs: Any) -> None:
+        tracing = Tracing(type(self).__module__, self.describe_error, kwargs.get("tracer_provider"))
+        self._patching = _Patching(tracing)
+        for target in self.targets:
+            self._patching.await_module(target)
+
+    def _uninstrument(self, **_: Any) -> None:
+        if self._patching is not None:
+            self._patching.undo()
+            self._patching = None
+
+
+class _Patching:
+    """The patches of one ``instrument()`` call, made as modules arrive, until undone."""
+
+    def __init__(self, tracing: Tracing) -> None:
+        self._tracing = tracing
+        self._patches: list[Patch] = []
+        self._undone = False
+        self.missing: list[AnyTarget] = []
+
+    def await_module(self, target: AnyTarget) -> None:
+        """Patch a target now if its module is imported, else when it is."""
+
+        def patch(module: ModuleType) -> None:
+            # An exception here would make the user's import fail.
+            with guard(f"patching {target.module} {target.path}"):
+                self._patch(module, target)
+
+        wrapt.when_imported(target.module)(patch)
+
+    def undo(self) -> None:
+        """Put everything back, last patch first; modules that come later stay as they are."""
+        self._undone = True
+        while self._patches:
+            with guard("unpatching"):
+                self._patches.pop().remove()
+
+    def _patch(self, module: ModuleType, target: AnyTarget) -> None:
+        if self._undone:
+            return
+        try:
+            patch = Patch(module, target.path)
+        except MissingTargetError as missing:
+            self.missing.append(target)
+            _logger.debug("%s: left out", missing)
+            return
+        patch.apply(target.wrapper(patch, self._tracing))
+        self._patches.append(patch)

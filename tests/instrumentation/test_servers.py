@@ -1,0 +1,179 @@
+from __future__ import annotations
+
+import pytest
+from opentelemetry import trace
+
+from eai_autotrace.instrumentation import Operation, Server, Step, request_of
+
+SOURCE = """
+class App:
+    def __init__(self, respond, inner=None):
+        self.respond, self.inner = respond, inner
+
+    async def __call__(self, scope, receive, send):
+        if self.inner is not None:
+            await self.inner(dict(scope), receive, send)
+        else:
+            await self.route(scope, receive, send)
+
+    async def route(self, scope, receive, send):
+        await self.respond(scope, receive, send)
+"""
+
+
+def _describe(_app, scope):
+    return Operation(name="GET") if scope["type"] == "http" else None
+
+
+def _notice(_app, scope, _receive, _send):
+    request = request_of(scope)
+    if request is not None:
+        request.route = "/x/{id}"
+
+
+@pytest.fixture
+def app_class(instrument, library):
+    """A small ASGI application class, traced."""
+    exec(SOURCE, vars(library))
+    instrument(
+        lambda module: Server(module, "App.__call__", _describe),
+        lambda module: Step(module, "App.route", _notice),
+    )
+    return library.App
+
+
+def _response(status=200, *bodies):
+    async def respond(_scope, _receive, send):
+        await send({"type": "http.response.start", "status": status, "headers": []})
+        for number, body in enumerate(bodies or (b"x",), 1):
+            more = number < len(bodies)
+            await send({"type": "http.response.body", "body": body, "more_body": more})
+
+    return respond
+
+
+async def _run(app, spans=None, kind="http"):
+    sent, ended = [], []
+
+    async def send(message):
+        sent.append(message)
+        if spans is not None:
+            ended.append(len(spans()))
+
+    scope = {"type": kind}
+    await app(scope, None, send)
+    return [message["type"] for message in sent], ended
+
+
+def _span(**attributes):
+    return {
+        "name": "GET /x/{id}",
+        "kind": "INTERNAL",
+        "parent": None,
+        "attributes": {"http.route": "/x/{id}", **attributes},
+        "status": "ERROR" if "error.type" in attributes else "UNSET",
+        "links": [],
+    }
+
+
+async def test_a_request_is_one_span(app_class, spans):
+    """
+    The outermost application has the span; what is inside, even behind a copied scope, shares it.
+    """
+    sent, _ = await _run(app_class(None, inner=app_class(_response())))
+
+    assert sent == ["http.response.start", "http.response.body"]
+    assert spans() == [_span(**{"http.response.status_code": 200})]
+
+
+@pytest.mark.parametrize(
+    ("status", "error"), [(399, None), (404, None), (500, "500"), (503, "503")]
+)
+async def test_only_server_errors_are_errors(app_class, spans, status, error):
+    """
+    5xx is the server's failure, 4xx is not.
+    """
+    await _run(app_class(_response(status)))
+
+    attributes = {"http.response.status_code": status, **({"error.type": error} if error else {})}
+    assert spans() == [_span(**attributes)]
+
+
+async def test_the_span_ends_with_the_last_byte(app_class, spans):
+    """
+    What runs after the response, such as a background task, is not part of the request's time.
+    """
+    seen = []
+
+    async def respond(scope, receive, send):
+        await _response(200, b"a", b"b")(scope, receive, send)
+        seen.append(len(spans()))
+
+    _, ended = await _run(app_class(respond), spans)
+
+    assert (ended, seen) == ([0, 0, 0], [1])
+    assert spans() == [_span(**{"http.response.status_code": 200})]
+
+
+async def test_an_unhandled_exception_is_the_same_object(app_class, spans):
+    """
+    The server gets the application's exception; the span has its type.
+    """
+    error = LookupError("secret")
+
+    async def respond(*_):
+        raise error
+
+    with pytest.raises(LookupError) as raised:
+        await _run(app_class(respond))
+
+    assert raised.value is error
+    assert spans() == [_span(**{"error.type": "LookupError"})]
+
+
+@pytest.mark.parametrize("kind", ["lifespan", "websocket"])
+async def test_other_scopes_pass(app_class, spans, kind):
+    """
+    What is not described is left alone, the scope included.
+    """
+    seen = []
+
+    async def respond(scope, _receive, _send):
+        seen.append(dict(scope))
+
+    await _run(app_class(respond), kind=kind)
+
+    assert (seen, spans()) == ([{"type": kind}], [])
+
+
+async def test_the_application_runs_in_the_span(app_class, spans):
+    """
+    Spans of the application are children of the request, and the context is restored after it.
+    """
+
+    async def respond(scope, receive, send):
+        trace.get_tracer("app").start_span("inner").end()
+        await _response()(scope, receive, send)
+
+    await _run(app_class(respond))
+
+    assert [(span["name"], span["parent"]) for span in spans()] == [
+        ("GET /x/{id}", None),
+        ("inner", "GET /x/{id}"),
+    ]
+    assert trace.get_current_span() is trace.INVALID_SPAN
+
+
+async def test_our_failure_is_invisible(instrument, library, spans, lenient):
+    """
+    Hooks that raise leave the response as it is.
+    """
+    exec(SOURCE, vars(library))
+    instrument(
+        lambda module: Server(module, "App.__call__", lambda *_: 1 / 0),
+        lambda module: Step(module, "App.route", lambda *_: 1 / 0),
+    )
+
+    sent, _ = await _run(library.App(_response()))
+
+    assert (sent, spans()) == (["http.response.start", "http.response.body"], [])
