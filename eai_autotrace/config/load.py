@@ -1,0 +1,154 @@
+"""
+Sources and precedence.
+
+The strongest source that gives a valid value wins: standard variable, ``OTEL_EAI_*`` variable, the
+platform's older variable, YAML file, default. (Flags of the wrapper arrive as variables.) A wrong
+value is a `Problem`, and the next source is asked.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import fields
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+from eai_autotrace.config.parse import did_you_mean, shown
+from eai_autotrace.config.settings import SETTING, SIGNALS, Config, Setting
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+_OURS: Final = "OTEL_EAI_"
+_RESOURCE: Final = "OTEL_RESOURCE_ATTRIBUTES"
+_FILE: Final = "OTEL_EAI_CONFIG_FILE"
+
+
+class Problem(NamedTuple):
+    """
+    Something wrong in the settings, to be told in one line.
+
+    Attributes:
+        source: The variable, or the file and the key in it.
+        message: What is wrong, and what would be right.
+    """
+
+    source: str
+    message: str
+
+    def __str__(self) -> str:
+        return f"{self.source}: {self.message}"
+
+
+class Loaded(NamedTuple):
+    """
+    What `load` found.
+
+    Attributes:
+        config: The settings; always complete.
+        problems: What was wrong.
+    """
+
+    config: Config
+    problems: tuple[Problem, ...]
+
+
+SETTINGS: Final[Mapping[str, Setting]] = {
+    field.name: field.metadata[SETTING] for field in fields(Config)
+}
+
+
+def variables() -> tuple[str, ...]:
+    """Every environment variable that is read, in the order of the settings."""
+    names = (name for setting in SETTINGS.values() for name in (*setting.variables, setting.legacy))
+    return tuple(dict.fromkeys(name.partition("[")[0] for name in names if name))
+
+
+def load(environ: Mapping[str, str] | None = None) -> Loaded:
+    """
+    Read every source. Never raises: what is wrong is told, and the rest applies.
+
+    Args:
+        environ: The environment; the process's own by default.
+    """
+    environ = os.environ if environ is None else environ
+    problems = list(_unknown_variables(environ))
+    file_values: Mapping[str, Any] = {}
+    path = environ.get(_FILE)
+    if path:
+        from eai_autotrace.config.file import read_file  # noqa: PLC0415 - PyYAML only where it is used
+
+        file_values, found = read_file(
+            path, environ, {s.yaml: s.kind for s in SETTINGS.values() if s.yaml}
+        )
+        problems += (Problem(*problem) for problem in found)
+    sources = {**environ, **_resource_attributes(environ)}
+    values: dict[str, Any] = {}
+    for name, setting in SETTINGS.items():
+        for source, key, raw in _given(setting, sources, file_values, path):
+            kind = setting.kinds.get(key, setting.kind)
+            try:
+                values[name] = kind.read(raw)
+            except (ValueError, OverflowError):
+                message = f"{shown(raw)} is not valid, expected {kind.form}; it is ignored"
+                problems.append(Problem(source, message))
+            else:
+                problems += _without_effect(source, setting, values[name])
+                break
+    problems += _reconciled(values)
+    return Loaded(Config(**values), tuple(problems))
+
+
+def _given(
+    setting: Setting, environ: Mapping[str, str], file_values: Mapping[str, Any], path: str | None
+) -> Iterator[tuple[str, str, Any]]:
+    """The sources that have a value for a setting, the strongest first: how to name it, key, value."""
+    for name in (*setting.variables, setting.legacy):
+        # An empty variable counts as one that is not set, says OpenTelemetry's specification.
+        if name and environ.get(name, "").strip():
+            yield name, name, environ[name]
+    if file_values.get(setting.yaml) is not None:
+        yield f"{path}: tracing.{setting.yaml}", setting.yaml, file_values[setting.yaml]
+
+
+def _without_effect(source: str, setting: Setting, value: Any) -> Iterator[Problem]:
+    if setting.pending and value:
+        yield Problem(source, f"has no effect: {setting.pending}")
+
+
+def _reconciled(values: dict[str, Any]) -> Iterator[Problem]:
+    """Settings that do not go together; the weaker of the two gives way."""
+    queue = values.get("batch_max_queue_size", Config.batch_max_queue_size)
+    batch = values.get("batch_max_export_batch_size", Config.batch_max_export_batch_size)
+    if batch > queue:
+        if "batch_max_export_batch_size" in values:
+            message = f"{batch} is more than the {queue} that may wait; {queue} is used"
+            yield Problem("OTEL_BSP_MAX_EXPORT_BATCH_SIZE", message)
+        values["batch_max_export_batch_size"] = queue
+    config = Config(**values)
+    for signal in SIGNALS:
+        otlp = config.otlp(signal)
+        named = getattr(config, f"otlp_{signal}_protocol") or config.otlp_protocol
+        if named == "http/protobuf" and "://" not in (config.otlp_endpoint or "://"):
+            message = f"{shown(config.otlp_endpoint)} has no http:// or https://; {shown(otlp.endpoint)} is used"
+            yield Problem("OTEL_EXPORTER_OTLP_ENDPOINT", message)
+            return
+
+
+def _resource_attributes(environ: Mapping[str, str]) -> dict[str, str]:
+    """The pairs of ``OTEL_RESOURCE_ATTRIBUTES``, each as if it were a variable."""
+    found = {}
+    for pair in environ.get(_RESOURCE, "").split(","):
+        key, _, value = pair.partition("=")
+        if "%" in value:
+            from urllib.parse import unquote  # noqa: PLC0415 - rare, and costs a start-up 2 ms
+
+            value = unquote(value)
+        found[f"{_RESOURCE}[{key.strip()}]"] = value.strip()
+    return found
+
+
+def _unknown_variables(environ: Mapping[str, str]) -> Iterator[Problem]:
+    known = {name for name in variables() if name.startswith(_OURS)}
+    for name in environ:
+        if name.startswith(_OURS) and name not in known:
+            yield Problem(name, f"is not a setting{did_you_mean(name, known)}")

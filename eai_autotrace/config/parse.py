@@ -1,0 +1,178 @@
+"""
+The kinds of values: how each is read, and how its valid form is told.
+
+A reader gets text (from a variable) or whatever YAML made of a scalar, and raises ``ValueError``.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+_TRUE = frozenset({"true", "1", "yes", "on"})
+_FALSE = frozenset({"false", "0", "no", "off"})
+_DURATION = re.compile(r"([-+]?(?:\d+\.?\d*|\.\d+)(?:e[-+]?\d+)?)\s*(ms|s|m|h)?", re.IGNORECASE)
+_SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
+_USERINFO = re.compile(r"//[^/@\s]*@")
+
+
+class Kind(NamedTuple):
+    """
+    A kind of value.
+
+    Attributes:
+        form: The valid form, to follow "expected".
+        read: Gives the value, or raises ``ValueError``.
+    """
+
+    form: str
+    read: Callable[[Any], Any]
+
+
+def shown(value: Any) -> str:
+    """A value as a message may show it: short, and without a URL's user and password."""
+    text = _USERINFO.sub("//***@", str(value))
+    return repr(text if len(text) <= 60 else f"{text[:57]}...")  # noqa: PLR2004
+
+
+def did_you_mean(name: str, known: set[str]) -> str:
+    """The end of a message about a name that is not known."""
+    from difflib import get_close_matches  # noqa: PLC0415 - only where something is wrong
+
+    close = get_close_matches(name, sorted(known), n=1)
+    return f"; did you mean {close[0]!r}?" if close else ""
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, (dict, list)):
+        raise ValueError  # noqa: TRY004 - one exception for all readers
+    return str(value).strip()
+
+
+def _flag(value: Any) -> bool:
+    text = str(value).strip().lower()
+    if text not in _TRUE | _FALSE:
+        raise ValueError
+    return text in _TRUE
+
+
+def _standard_flag(value: Any) -> bool:
+    text = str(value).strip().lower()
+    if text not in {"true", "false"}:
+        raise ValueError
+    return text == "true"
+
+
+def _names(value: Any) -> tuple[str, ...]:
+    parts = value if isinstance(value, list) else str(value).split(",")
+    return tuple(dict.fromkeys(name for part in parts if (name := _text(part))))
+
+
+def _preferences(value: Any) -> Mapping[str, str]:
+    pairs = (
+        value.items() if isinstance(value, dict) else (n.partition("=")[::2] for n in _names(value))
+    )
+    found = {}
+    for name, whose in pairs:
+        if _text(whose) not in {"upstream", "eai"}:
+            raise ValueError
+        found[_text(name).lower().replace("-", "_")] = _text(whose)
+    return found
+
+
+def _mapping(value: Any) -> Mapping[str, Any]:
+    if not isinstance(value, dict):
+        raise ValueError  # noqa: TRY004
+    return value
+
+
+def _sequence(value: Any) -> tuple[Any, ...]:
+    if not isinstance(value, list):
+        raise ValueError  # noqa: TRY004
+    return tuple(value)
+
+
+def _url(value: Any) -> str:
+    text = _text(value)
+    scheme, separator, rest = text.partition("://")
+    if separator and (scheme.lower() not in {"http", "https"} or not rest.strip("/")):
+        raise ValueError
+    if not separator and not re.fullmatch(r"[\w.-]+:\d+|\[[\da-fA-F:]+\]:\d+", text):
+        raise ValueError
+    return text
+
+
+TEXT = Kind("text", _text)
+FLAG = Kind("true or false", _flag)
+STANDARD_FLAG = Kind("true or false", _standard_flag)
+DISABLED_FLAG = Kind("true or false", lambda value: not _standard_flag(value))
+NAMES = Kind("names separated by commas", _names)
+PREFERENCES = Kind("library=upstream or library=eai, separated by commas", _preferences)
+MAPPING = Kind("a mapping", _mapping)
+SEQUENCE = Kind("a list", _sequence)
+ENDPOINT = Kind("a URL such as http://collector:4318, or host:port for gRPC", _url)
+
+
+def duration(unit: str) -> Kind:
+    """A duration in seconds; a number without a unit is in the one given: ``ms`` or ``s``."""
+
+    def read(value: Any) -> float:
+        match = None if isinstance(value, bool) else _DURATION.fullmatch(str(value).strip())
+        if match is None:
+            raise ValueError
+        seconds = float(match[1]) * _SECONDS[(match[2] or unit).lower()]
+        if not math.isfinite(seconds) or seconds < 0:
+            raise ValueError
+        return seconds
+
+    bare = {"ms": "milliseconds", "s": "seconds"}[unit]
+    return Kind(f"a duration such as 500ms or 5s, or a number of {bare}", read)
+
+
+def number(low: float, high: float = math.inf) -> Kind:
+    """A number between two others, both included."""
+
+    def read(value: Any) -> float:
+        found = math.nan if isinstance(value, bool) else float(value)
+        if not low <= found <= high or math.isinf(found):
+            raise ValueError
+        return found
+
+    return Kind(
+        f"a number of {low:g} or more"
+        if high == math.inf
+        else f"a number from {low:g} to {high:g}",
+        read,
+    )
+
+
+def integer(low: int) -> Kind:
+    """A whole number, at least so large."""
+
+    def read(value: Any) -> int:
+        if isinstance(value, (bool, float)):
+            raise ValueError  # noqa: TRY004
+        found = int(str(value).strip())
+        if found < low:
+            raise ValueError
+        return found
+
+    return Kind(f"a whole number of {low} or more", read)
+
+
+def choice(*names: str) -> Kind:
+    """One of a few names, in any case."""
+
+    def read(value: Any) -> str:
+        found = {name.lower(): name for name in names}.get(_text(value).lower())
+        if found is None:
+            raise ValueError
+        return found
+
+    return Kind(
+        " or ".join([", ".join(names[:-1]), names[-1]]) if len(names) > 1 else names[0], read
+    )

@@ -1,0 +1,512 @@
+"""
+Every setting, once: its sources, its kind, its default and its description.
+
+Loading, the reference page and the wrapper's flags are derived from these fields.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+from eai_autotrace.config.parse import (
+    DISABLED_FLAG,
+    ENDPOINT,
+    FLAG,
+    MAPPING,
+    NAMES,
+    PREFERENCES,
+    SEQUENCE,
+    TEXT,
+    Kind,
+    choice,
+    duration,
+    integer,
+    number,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+SETTING: Final = "eai"
+"""The key of a field's metadata under which its `Setting` is."""
+
+SIGNALS: Final = ("traces", "metrics", "logs")
+_EXPORTERS: Final = ("otlp", "jaeger", "zipkin", "console", "logging", "prometheus")
+_AVAILABLE: Final = ("otlp", "console")
+_GRPC_PORT: Final = ":4317"
+
+
+class Setting(NamedTuple):
+    """
+    Where a setting comes from and what it means.
+
+    Attributes:
+        description: What it does, in one or two sentences.
+        kind: The kind of its values.
+        variables: Environment variables, the strongest first. A name in brackets is a key in
+            ``OTEL_RESOURCE_ATTRIBUTES``.
+        legacy: The platform's older variable.
+        yaml: The way to it in the file, below ``tracing``.
+        group: The heading on the reference page.
+        kinds: Kinds of single sources that differ from ``kind``.
+        pending: Why a value has no effect in this version; empty where it has.
+    """
+
+    description: str
+    kind: Kind
+    variables: tuple[str, ...] = ()
+    legacy: str = ""
+    yaml: str = ""
+    group: str = ""
+    kinds: Mapping[str, Kind] = {}
+    pending: str = ""
+
+
+class Otlp(NamedTuple):
+    """
+    Where and how one signal goes by OTLP.
+
+    Attributes:
+        endpoint: The whole URL for HTTP, the target for gRPC.
+        protocol: ``grpc`` or ``http/protobuf``.
+        timeout: The deadline of one export, in seconds.
+        compression: ``none``, ``gzip`` or ``deflate``.
+    """
+
+    endpoint: str
+    protocol: str
+    timeout: float
+    compression: str
+
+
+_PROTOCOL = choice("grpc", "http/protobuf")
+_COMPRESSION = choice("none", "gzip", "deflate")
+_MILLISECONDS, _SECONDS = duration("ms"), duration("s")
+_GROUPS: Final = (
+    "General",
+    "Exporters",
+    "OTLP",
+    "Batches",
+    "Sampling",
+    "Instrumentors",
+    "Diagnosis",
+    "Limits",
+    "Privacy",
+)
+
+
+def _set(default: Any, description: str, kind: Kind = TEXT, **more: Any) -> Any:
+    return field(default=default, metadata={SETTING: Setting(description, kind, **more)})
+
+
+def _exporter(name: str, **more: Any) -> Any:
+    return _set(
+        None,
+        f"Adds the exporter `{name}` to those named by `OTEL_TRACES_EXPORTER`.",
+        FLAG,
+        legacy=more.pop("legacy", f"{name.upper()}_ENABLED"),
+        yaml=f"otel.exporters.{name}.enabled",
+        group="Exporters",
+        **more,
+    )
+
+
+def _exporter_detail(name: str, detail: str, kind: Kind, pending: str = "") -> Any:
+    return _set(
+        None,
+        f"The {detail} of the exporter `{name}`.",
+        kind,
+        legacy=f"{name.upper()}_{detail.upper()}" if (name, detail) in _LEGACY_DETAILS else "",
+        yaml=f"otel.exporters.{name}.{detail}",
+        group="Exporters",
+        pending=pending,
+    )
+
+
+_LEGACY_DETAILS: Final = {
+    ("jaeger", "endpoint"),
+    ("jaeger", "timeout"),
+    ("jaeger", "compression"),
+    ("zipkin", "endpoint"),
+}
+
+
+def _otlp(detail: str, kind: Kind, description: str, **kinds: Kind) -> Any:
+    """One property of OTLP for all signals."""
+    name, legacy = f"OTEL_EXPORTER_OTLP_{detail}", f"OTLP_{detail}"
+    path = f"otel.exporters.otlp.{detail.lower()}"
+    has_legacy = detail != "PROTOCOL"
+    return _set(
+        None,
+        description,
+        kind,
+        variables=(name,),
+        legacy=legacy if has_legacy else "",
+        yaml=path if has_legacy else "",
+        group="OTLP",
+        kinds={legacy: kinds["older"], path: kinds["older"]} if kinds else {},
+    )
+
+
+def _otlp_of(signal: str, detail: str, kind: Kind) -> Any:
+    """The same property for one signal."""
+    return _set(
+        None,
+        f"`OTEL_EXPORTER_OTLP_{detail}` for {signal} only.",
+        kind,
+        variables=(f"OTEL_EXPORTER_OTLP_{signal.upper()}_{detail}",),
+        group="OTLP",
+    )
+
+
+def _not_yet(what: str) -> str:
+    return f"this version has no {what}"
+
+
+_NO_EXPORTER = _not_yet("exporter of this name; use otlp")
+
+
+@dataclass(frozen=True)
+class Config:
+    """The settings of one process. Durations are in seconds."""
+
+    enabled: bool = _set(
+        True,
+        "Whether anything is traced at all.",
+        FLAG,
+        variables=("OTEL_SDK_DISABLED",),
+        yaml="enabled",
+        group="General",
+        kinds={"OTEL_SDK_DISABLED": DISABLED_FLAG},
+    )
+    service_name: str | None = _set(
+        None,
+        "The service's name. Without one, back ends show `unknown_service`.",
+        variables=("OTEL_SERVICE_NAME", "OTEL_RESOURCE_ATTRIBUTES[service.name]"),
+        legacy="SERVICE_NAME",
+        yaml="service_name",
+        group="General",
+    )
+    service_version: str | None = _set(
+        None,
+        "The service's version.",
+        variables=("OTEL_RESOURCE_ATTRIBUTES[service.version]",),
+        legacy="SERVICE_VERSION",
+        yaml="service_version",
+        group="General",
+    )
+    environment: str | None = _set(
+        None,
+        "The deployment environment, such as `production`.",
+        variables=("OTEL_RESOURCE_ATTRIBUTES[deployment.environment.name]",),
+        legacy="ENVIRONMENT",
+        yaml="environment",
+        group="General",
+    )
+    config_file: str | None = _set(
+        None,
+        "The path of the YAML file.",
+        variables=("OTEL_EAI_CONFIG_FILE",),
+        group="General",
+    )
+    declarative_config_file: str | None = _set(
+        None,
+        "OpenTelemetry's declarative configuration, which then decides about all providers. "
+        "Instrumentors are loaded as ever.",
+        variables=("OTEL_CONFIG_FILE",),
+        group="General",
+    )
+    shutdown_timeout: float = _set(
+        5.0,
+        "How long the end of the process may take for sending what is left.",
+        _SECONDS,
+        variables=("OTEL_EAI_SHUTDOWN_TIMEOUT",),
+        group="General",
+        pending=_not_yet("limit of its own; OpenTelemetry's SDK decides"),
+    )
+
+    named_traces_exporters: tuple[str, ...] | None = _set(
+        None,
+        "Exporters of traces, or `none`. Default `otlp`.",
+        NAMES,
+        variables=("OTEL_TRACES_EXPORTER",),
+        group="Exporters",
+    )
+    named_metrics_exporters: tuple[str, ...] | None = _set(
+        None,
+        "Exporters of metrics, or `none`. Default `otlp`.",
+        NAMES,
+        variables=("OTEL_METRICS_EXPORTER",),
+        group="Exporters",
+    )
+    named_logs_exporters: tuple[str, ...] | None = _set(
+        None,
+        "Exporters of logs, or `none`. Default `otlp`.",
+        NAMES,
+        variables=("OTEL_LOGS_EXPORTER",),
+        group="Exporters",
+    )
+    otlp_enabled: bool | None = _exporter("otlp")
+    console_enabled: bool | None = _exporter("console", legacy="CONSOLE_EXPORTER_ENABLED")
+    jaeger_enabled: bool | None = _exporter("jaeger", pending=_NO_EXPORTER)
+    jaeger_endpoint: str | None = _exporter_detail("jaeger", "endpoint", ENDPOINT)
+    jaeger_timeout: float | None = _exporter_detail("jaeger", "timeout", _SECONDS)
+    jaeger_compression: str | None = _exporter_detail("jaeger", "compression", _COMPRESSION)
+    zipkin_enabled: bool | None = _exporter("zipkin", pending=_NO_EXPORTER)
+    zipkin_endpoint: str | None = _exporter_detail("zipkin", "endpoint", ENDPOINT)
+    zipkin_timeout: float | None = _exporter_detail("zipkin", "timeout", _SECONDS)
+    zipkin_compression: str | None = _exporter_detail("zipkin", "compression", _COMPRESSION)
+    logging_enabled: bool | None = _exporter(
+        "logging", legacy="LOGGING_EXPORTER_ENABLED", pending=_NO_EXPORTER
+    )
+    prometheus_enabled: bool | None = _exporter("prometheus", pending=_NO_EXPORTER)
+    prometheus_endpoint: str | None = _exporter_detail("prometheus", "endpoint", TEXT)
+
+    otlp_endpoint: str | None = _otlp(
+        "ENDPOINT",
+        ENDPOINT,
+        "Where to. HTTP adds `/v1/traces` and so on. Default `http://localhost:4318`.",
+    )
+    otlp_protocol: str | None = _otlp(
+        "PROTOCOL",
+        _PROTOCOL,
+        "Default by the endpoint's port: `grpc` for 4317, otherwise `http/protobuf`.",
+    )
+    otlp_timeout: float | None = _otlp(
+        "TIMEOUT",
+        _MILLISECONDS,
+        "The deadline of one export. Default 10 seconds.",
+        older=_SECONDS,
+    )
+    otlp_compression: str | None = _otlp("COMPRESSION", _COMPRESSION, "Default `none`.")
+    otlp_traces_endpoint: str | None = _otlp_of("traces", "ENDPOINT", ENDPOINT)
+    otlp_traces_protocol: str | None = _otlp_of("traces", "PROTOCOL", _PROTOCOL)
+    otlp_traces_timeout: float | None = _otlp_of("traces", "TIMEOUT", _MILLISECONDS)
+    otlp_traces_compression: str | None = _otlp_of("traces", "COMPRESSION", _COMPRESSION)
+    otlp_metrics_endpoint: str | None = _otlp_of("metrics", "ENDPOINT", ENDPOINT)
+    otlp_metrics_protocol: str | None = _otlp_of("metrics", "PROTOCOL", _PROTOCOL)
+    otlp_metrics_timeout: float | None = _otlp_of("metrics", "TIMEOUT", _MILLISECONDS)
+    otlp_metrics_compression: str | None = _otlp_of("metrics", "COMPRESSION", _COMPRESSION)
+    otlp_logs_endpoint: str | None = _otlp_of("logs", "ENDPOINT", ENDPOINT)
+    otlp_logs_protocol: str | None = _otlp_of("logs", "PROTOCOL", _PROTOCOL)
+    otlp_logs_timeout: float | None = _otlp_of("logs", "TIMEOUT", _MILLISECONDS)
+    otlp_logs_compression: str | None = _otlp_of("logs", "COMPRESSION", _COMPRESSION)
+
+    batch_enabled: bool = _set(
+        True,
+        "Whether spans are sent in batches; otherwise each at its end, in the caller's time.",
+        FLAG,
+        yaml="processing.batch.enabled",
+        group="Batches",
+    )
+    batch_schedule_delay: float = _set(
+        5.0,
+        "How long a span waits for others at most.",
+        _MILLISECONDS,
+        variables=("OTEL_BSP_SCHEDULE_DELAY",),
+        yaml="processing.batch.timeout",
+        group="Batches",
+        kinds={"processing.batch.timeout": _SECONDS},
+    )
+    batch_export_timeout: float = _set(
+        30.0,
+        "How long sending one batch may take.",
+        _MILLISECONDS,
+        variables=("OTEL_BSP_EXPORT_TIMEOUT",),
+        group="Batches",
+    )
+    batch_max_queue_size: int = _set(
+        2048,
+        "How many spans wait at most.",
+        integer(1),
+        variables=("OTEL_BSP_MAX_QUEUE_SIZE",),
+        yaml="processing.batch.max_queue_size",
+        group="Batches",
+    )
+    batch_max_export_batch_size: int = _set(
+        512,
+        "How many spans go together at most; no more than wait.",
+        integer(1),
+        variables=("OTEL_BSP_MAX_EXPORT_BATCH_SIZE",),
+        yaml="processing.batch.max_export_batch_size",
+        group="Batches",
+    )
+
+    traces_sampler: str | None = _set(
+        None,
+        "OpenTelemetry's sampler by name. Goes before every other setting of sampling.",
+        variables=("OTEL_TRACES_SAMPLER",),
+        group="Sampling",
+    )
+    traces_sampler_arg: str | None = _set(
+        None, "Its argument.", variables=("OTEL_TRACES_SAMPLER_ARG",), group="Sampling"
+    )
+    sampling_ratio: float | None = _set(
+        None,
+        "The share of new traces that is kept; a caller's decision is followed.",
+        number(0, 1),
+        legacy="TRACE_SAMPLE_RATIO",
+        yaml="otel.sampling.ratio",
+        group="Sampling",
+    )
+    sampling_adaptive_enabled: bool = _set(
+        False,
+        "Keeps a number of traces a second rather than a share.",
+        FLAG,
+        yaml="otel.sampling.adaptive.enabled",
+        group="Sampling",
+        pending=_not_yet("adaptive sampling"),
+    )
+    sampling_adaptive_target_tps: float | None = _set(
+        None,
+        "How many traces a second to keep on average.",
+        number(0),
+        yaml="otel.sampling.adaptive.target_tps",
+        group="Sampling",
+    )
+    sampling_adaptive_max_tps: float | None = _set(
+        None,
+        "How many traces a second to keep at most.",
+        number(0),
+        yaml="otel.sampling.adaptive.max_tps",
+        group="Sampling",
+    )
+    sampling_rules: tuple[Any, ...] = _set(
+        (),
+        "Rules by route, name or attribute.",
+        SEQUENCE,
+        yaml="otel.sampling.rules",
+        group="Sampling",
+        pending=_not_yet("sampling rules"),
+    )
+    id_generator: str | None = _set(
+        None,
+        "An installed generator of trace and span ids, by name.",
+        variables=("OTEL_PYTHON_ID_GENERATOR",),
+        group="Sampling",
+    )
+
+    prefer: Mapping[str, str] = field(
+        default_factory=dict,
+        metadata={
+            SETTING: Setting(
+                "For single libraries, whose instrumentor to take where there are two: `upstream` "
+                "is OpenTelemetry's own or a third party's. Default `eai`.",
+                PREFERENCES,
+                variables=("OTEL_EAI_PREFER",),
+                group="Instrumentors",
+            )
+        },
+    )
+    disabled_instrumentations: tuple[str, ...] = _set(
+        (),
+        "Instrumentors to leave out, by entry point: ours begin with `eai_`. `*` is all.",
+        NAMES,
+        variables=("OTEL_PYTHON_DISABLED_INSTRUMENTATIONS",),
+        group="Instrumentors",
+    )
+
+    debug: bool = _set(
+        False,
+        "Prints what is loaded, what is left out and why, on stderr.",
+        FLAG,
+        legacy="DEBUG_TRACING",
+        yaml="development.debug.enabled",
+        group="Diagnosis",
+    )
+    log_level: str = _set(
+        "DEBUG",
+        "How much of it.",
+        choice("DEBUG", "INFO", "WARNING", "ERROR"),
+        yaml="development.debug.log_level",
+        group="Diagnosis",
+    )
+    debug_console_exporter: bool | None = _set(
+        None,
+        "Adds the exporter `console`.",
+        FLAG,
+        yaml="development.debug.console_exporter",
+        group="Diagnosis",
+    )
+
+    max_spans_in_memory: int | None = _set(
+        None,
+        "How many spans the process may hold.",
+        integer(1),
+        yaml="performance.memory.max_spans_in_memory",
+        group="Limits",
+        pending=_not_yet("limit over all queues; see processing.batch.max_queue_size"),
+    )
+    memory_cleanup_interval: float | None = _set(
+        None,
+        "How often what is stale is thrown away.",
+        _SECONDS,
+        yaml="performance.memory.cleanup_interval",
+        group="Limits",
+        pending=_not_yet("buffers to clean up"),
+    )
+    privacy: Mapping[str, Any] = field(
+        default_factory=dict,
+        metadata={
+            SETTING: Setting(
+                "Filters for secrets and personal data.",
+                MAPPING,
+                yaml="privacy",
+                group="Privacy",
+                pending=_not_yet("filters to set; what instrumentors keep out is fixed"),
+            )
+        },
+    )
+
+    def exporters(self, signal: str) -> tuple[str, ...]:
+        """
+        The exporters of a signal, those of every source together.
+
+        Args:
+            signal: ``traces``, ``metrics`` or ``logs``.
+        """
+        named: tuple[str, ...] | None = getattr(self, f"named_{signal}_exporters")
+        found = [] if named is None else [name for name in named if name != "none"]
+        if signal != "traces":
+            return ("otlp",) if named is None else tuple(found)
+        switched = {name: getattr(self, f"{name}_enabled") for name in _EXPORTERS}
+        if named is None and switched["otlp"] is None and not any(switched.values()):
+            found = ["otlp"]
+        found += [name for name in _AVAILABLE if switched[name]]
+        if self.debug_console_exporter:
+            found.append("console")
+        return tuple(dict.fromkeys(found))
+
+    def otlp(self, signal: str) -> Otlp:
+        """
+        Where and how a signal goes by OTLP.
+
+        Args:
+            signal: ``traces``, ``metrics`` or ``logs``.
+        """
+
+        def of_signal(detail: str) -> Any:
+            own = getattr(self, f"otlp_{signal}_{detail}")
+            return getattr(self, f"otlp_{detail}") if own is None else own
+
+        endpoint: str | None = of_signal("endpoint")
+        by_port = "grpc" if endpoint and _GRPC_PORT in endpoint else "http/protobuf"
+        protocol: str = of_signal("protocol") or by_port
+        timeout: float | None = of_signal("timeout")
+        return Otlp(
+            self._target(signal, endpoint, protocol),
+            protocol,
+            10.0 if timeout is None else timeout,
+            of_signal("compression") or "none",
+        )
+
+    def _target(self, signal: str, endpoint: str | None, protocol: str) -> str:
+        if protocol == "grpc":
+            return endpoint or "http://localhost:4317"
+        endpoint = endpoint or "http://localhost:4318"
+        if "://" not in endpoint:
+            endpoint = f"http://{endpoint}"
+        is_own = getattr(self, f"otlp_{signal}_endpoint") is not None
+        path = f"/v1/{signal}"
+        return endpoint if is_own or endpoint.endswith(path) else endpoint.rstrip("/") + path
