@@ -1,0 +1,78 @@
+"""
+Exporters by name and signal.
+
+OTLP is made from our configuration, which has resolved endpoint, protocol and deadline; what the
+official exporter reads from the environment by itself (headers, certificates) keeps working. Every
+other name is an entry point of an installed package. Transports are imported when they are used:
+gRPC costs a process 20 MB.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, Final
+
+from opentelemetry.util._importlib_metadata import entry_points
+
+if TYPE_CHECKING:
+    from eai_autotrace.config import Config
+
+_CLASSES: Final = {
+    "traces": "OTLPSpanExporter",
+    "metrics": "OTLPMetricExporter",
+    "logs": "OTLPLogExporter",
+}
+_MODULES: Final = {
+    "traces": "trace_exporter",
+    "metrics": "metric_exporter",
+    "logs": "_log_exporter",
+}
+_PACKAGES: Final = {
+    "grpc": "opentelemetry.exporter.otlp.proto.grpc",
+    "http/protobuf": "opentelemetry.exporter.otlp.proto.http",
+}
+
+
+def exporter(config: Config, signal: str, name: str) -> Any:
+    """
+    An exporter.
+
+    Args:
+        config: The configuration.
+        signal: ``traces``, ``metrics`` or ``logs``.
+        name: ``otlp``, or the name of an entry point in OpenTelemetry's group for the signal.
+
+    Raises:
+        LookupError: No installed package has an exporter of that name.
+    """
+    if name == "otlp":
+        return _otlp(config, signal)
+    group = f"opentelemetry_{signal}_exporter"
+    found = {entry_point.name: entry_point for entry_point in entry_points(group=group)}
+    if name not in found:
+        raise LookupError(f"it is not installed; known are {', '.join(sorted(found))}")
+    return found[name].load()()
+
+
+def _otlp(config: Config, signal: str) -> Any:
+    resolved = config.otlp(signal)
+    module = import_module(f"{_PACKAGES[resolved.protocol]}.{_MODULES[signal]}")
+    return getattr(module, _CLASSES[signal])(
+        endpoint=resolved.endpoint,
+        timeout=resolved.timeout,
+        compression=_compression(resolved.protocol, resolved.compression),
+    )
+
+
+def _compression(protocol: str, name: str) -> Any:
+    if protocol == "grpc":
+        from grpc import Compression  # noqa: PLC0415 - only where it is used
+
+        return {
+            "none": Compression.NoCompression,
+            "gzip": Compression.Gzip,
+            "deflate": Compression.Deflate,
+        }[name]
+    from opentelemetry.exporter.otlp.proto.http import Compression  # noqa: PLC0415
+
+    return Compression(name)

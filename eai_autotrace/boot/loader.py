@@ -1,0 +1,121 @@
+"""
+Which instrumentor traces which library.
+
+Ours, where the installed version is one it is tested with; then another project's instrumentor for
+the same library is left out. Otherwise the other project's, so that a library that is too new or
+too old for ours still is traced. Each one is loaded apart: a failing one costs its own spans.
+"""
+
+from __future__ import annotations
+
+import logging
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from opentelemetry.instrumentation.dependencies import get_dependency_conflicts
+from opentelemetry.util._importlib_metadata import entry_points
+
+if TYPE_CHECKING:
+    from importlib.metadata import EntryPoint
+
+    from eai_autotrace.config import Config
+    from eai_autotrace.instrumentation import Instrumentor
+
+_GROUP = "opentelemetry_instrumentor"
+_PACKAGE = "eai_autotrace."
+_PREFIX = "eai_"
+
+_logger = logging.getLogger("eai_autotrace")
+
+
+class _Reason(NamedTuple):
+    """Why an instrumentor is left out, and how loudly to say so."""
+
+    level: int
+    text: str
+
+
+class Loader:
+    """
+    Decides about each instrumentor's entry point, and activates it.
+
+    The order in which OpenTelemetry presents entry points is arbitrary, so each decision is made
+    from all of them.
+    """
+
+    def __init__(self, config: Config) -> None:
+        self._config = config
+
+    def load(self, entry_point: EntryPoint, **kwargs: Any) -> None:
+        """Activate an entry point's instrumentor unless another one traces its library."""
+        try:
+            reason = self._reason_against(entry_point)
+            if reason is None:
+                entry_point.load()().instrument(**kwargs)
+                _logger.debug("instrumentor %s is active", entry_point.name)
+            else:
+                text = "instrumentor %s is left out: %s"
+                _logger.log(reason.level, text, entry_point.name, reason.text)
+        except ModuleNotFoundError as missing:
+            _logger.debug("instrumentor %s is left out: %s", entry_point.name, missing)
+        except Exception as failure:
+            _logger.warning(
+                "instrumentor %s (%s) failed to load; the others are unaffected",
+                entry_point.name,
+                entry_point.value,
+                exc_info=failure,
+            )
+
+    def has_rival(self, entry_point: EntryPoint) -> bool:
+        """Whether an instrumentor is ours, and another project's is there for the same library."""
+        names = {name for name, ours in self._ours.items() if ours == entry_point}
+        return any(
+            _library(other.name) in names
+            and other.name not in self._config.disabled_instrumentations
+            for other in entry_points(group=_GROUP)
+            if not _is_ours(other)
+        )
+
+    def _reason_against(self, entry_point: EntryPoint) -> _Reason | None:
+        if not self._config.enabled:
+            return _Reason(logging.DEBUG, "tracing is switched off")
+        if _is_ours(entry_point):
+            return self._reason_against_ours(entry_point)
+        ours = self._ours.get(_library(entry_point.name))
+        if ours is None or ours.name in self._config.disabled_instrumentations:
+            return None
+        if self._reason_against_ours(ours) is not None:
+            return None
+        switch = f"OTEL_EAI_PREFER={_library(ours.name)}=upstream"
+        return _Reason(logging.INFO, f"{ours.name} traces this library; {switch} reverses that")
+
+    def _reason_against_ours(self, entry_point: EntryPoint) -> _Reason | None:
+        if self._config.prefer.get(_library(entry_point.name)) == "upstream":
+            return _Reason(logging.INFO, "another project's is preferred")
+        instrumentor: type[Instrumentor] = entry_point.load()
+        conflict = get_dependency_conflicts(instrumentor().instrumentation_dependencies())
+        if conflict is None:
+            return None
+        if conflict.found is None:
+            return _Reason(logging.DEBUG, f"{conflict.required} is not installed")
+        text = f"it is tested with {conflict.required}, installed is {conflict.found}"
+        return _Reason(logging.INFO, text)
+
+    @cached_property
+    def _ours(self) -> dict[str, EntryPoint]:
+        """Our entry points, by every name that an instrumentor of the same library may have."""
+        found: dict[str, EntryPoint] = {}
+        for entry_point in entry_points(group=_GROUP):
+            if _is_ours(entry_point):
+                names = (entry_point.name, *entry_point.load().supersedes)
+                found.update({_library(name): entry_point for name in names})
+        return found
+
+
+def _is_ours(entry_point: EntryPoint) -> bool:
+    return entry_point.value.startswith(_PACKAGE)
+
+
+def _library(entry_point_name: str) -> str:
+    """The library of an entry point, as in ``eai_aio_pika`` and ``aio-pika``: ``aio_pika``."""
+    return entry_point_name.lower().replace("-", "_").removeprefix(_PREFIX)
