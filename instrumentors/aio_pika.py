@@ -11,7 +11,7 @@ application's headers are never recorded.
 from __future__ import annotations
 
 import copy
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from opentelemetry import propagate, trace
 from opentelemetry.context import Context
@@ -40,9 +40,6 @@ from eai_autotrace.semconv.attributes import (
     SERVER_ADDRESS,
     SERVER_PORT,
 )
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
 
 
 def _publish(
@@ -73,9 +70,9 @@ def _publish(
 def _carry(properties: Any, headers: dict[str, str]) -> Any:
     """A copy of the properties that has the headers; a creation context in the message wins."""
     if properties is None:
-        from aiormq.spec import Basic  # noqa: PLC0415 - imported by now: it is being called
+        from aiormq import spec  # noqa: PLC0415 - imported by now: it is being called
 
-        return Basic.Properties(delivery_mode=1, headers=headers)  # as aiormq itself fills it in
+        return spec.Basic.Properties(delivery_mode=1, headers=headers)  # what aiormq makes of None
     own = properties.headers or {}
     if any(name in own for name in headers):
         return properties
@@ -116,7 +113,7 @@ def _is_iterators(callback: Any) -> bool:
     return hasattr(getattr(callback, "__self__", None), "_amqp_queue")
 
 
-def _broker(channel: Any) -> Mapping[str, Any]:
+def _broker(channel: Any) -> dict[str, Any]:
     url = channel.connection.url
     return {MESSAGING_SYSTEM: messages.RABBITMQ, SERVER_ADDRESS: url.host, SERVER_PORT: url.port}
 

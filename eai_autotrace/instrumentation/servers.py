@@ -3,6 +3,9 @@ ASGI servers: one span for each request, from its arrival to the last byte of th
 
 What is learnt on the way, such as the route, is kept in an object in the ASGI scope: middleware may
 hand on a copy of the scope, and run the endpoint in another task, but the object stays the same.
+
+The wrappers have the signature of an ASGI application: servers call a class or an application
+without arguments to find out what it is, and expect a ``TypeError`` at once.
 """
 
 from __future__ import annotations
@@ -144,17 +147,17 @@ class Server:
 @dataclass(frozen=True)
 class Step:
     """
-    An ``async`` function that a request passes through, which gets no span of its own.
+    An ASGI function that a request passes through, which gets no span of its own.
 
     Attributes:
         module: The module that defines the function.
         path: The function in that module.
-        notice: Has the signature of the function; called before it, for what it can learn.
+        notice: Gets the function's arguments before it does, for what it can learn from them.
     """
 
     module: str
     path: str
-    notice: Callable[..., None]
+    notice: Callable[[Any, Scope, Any, Send], None]
 
     def wrapper(self, patch: Patch, tracing: Tracing) -> Callable[..., Any]:  # noqa: ARG002
         """The function that takes the original's place."""
@@ -162,10 +165,10 @@ class Step:
         what = f"noticing {self.module} {self.path}"
 
         @wraps(patch.original)
-        async def wrapper(*args: Any, **kwargs: Any) -> Any:
+        async def wrapper(app: Any, scope: Scope, receive: Any, send: Send) -> None:
             with guard(what):
                 if patch.active:
-                    notice(*args, **kwargs)
-            return await patch.original(*args, **kwargs)
+                    notice(app, scope, receive, send)
+            await patch.original(app, scope, receive, send)
 
         return wrapper

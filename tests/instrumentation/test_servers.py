@@ -146,6 +146,14 @@ async def test_other_scopes_pass(app_class, spans, kind):
     assert (seen, spans()) == ([{"type": kind}], [])
 
 
+def test_an_application_is_no_factory(app_class):
+    """
+    Called without arguments, as servers do to find out, it fails at once like an unpatched one.
+    """
+    with pytest.raises(TypeError, match="missing 3 required positional arguments"):
+        app_class(None)()
+
+
 async def test_the_application_runs_in_the_span(app_class, spans):
     """
     Spans of the application are children of the request, and the context is restored after it.
