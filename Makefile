@@ -1,0 +1,33 @@
+# The one runner, for people and for CI. Each target prepares what it needs by itself.
+#   make test PYTHON=python3.12    with another Python (3.10 or newer)
+#   make test ARGS="-k asyncpg"    with arguments for pytest
+
+export PYTHON
+BIN := .venv/bin
+ARGS ?=
+
+.DEFAULT_GOAL := help
+.PHONY: help test lint demo clean
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' Makefile
+
+test: ## run the tests on real servers (ARGS="-k asyncpg" goes to pytest)
+	@scripts/prepare test
+	@scripts/servers
+	$(BIN)/pytest --cov --cov-report=term:skip-covered $(ARGS)
+
+lint: ## check style and types
+	@scripts/prepare lint
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+
+demo: ## run the example application and print its traces
+	@scripts/prepare test
+	@scripts/servers
+	@$(BIN)/python scripts/demo.py
+
+clean: ## remove the environment and everything that was built
+	rm -rf .venv build dist *.egg-info .coverage .hypothesis .mypy_cache .pytest_cache .ruff_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
