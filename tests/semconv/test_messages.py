@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-import datetime
+import datetime as dt
 
 import pytest
 
@@ -46,7 +46,7 @@ def test_only_text_is_read_from_headers():
         "list": ["a"],
         "table": {"a": "b"},
         "none": None,
-        "time": datetime.datetime(2026, 1, 1, tzinfo=datetime.timezone.utc),
+        "time": dt.datetime(2026, 1, 1, tzinfo=dt.timezone.utc),
         b"name": "d",
         1: "e",
     }

@@ -1,0 +1,55 @@
+"""Instrumentors are loaded by their entry points, so packaging is tested every time."""
+
+from __future__ import annotations
+
+from importlib.metadata import entry_points
+
+import pytest
+
+
+@pytest.fixture
+def instrument():
+    """Activates instrumentors by the name of the library, and undoes it after the test."""
+    made = []
+
+    def instrument(*names):
+        for name in names:
+            (found,) = entry_points(group="opentelemetry_instrumentor", name=f"eai_{name}")
+            instrumentor = found.load()()
+            instrumentor.instrument()
+            made.append(instrumentor)
+
+    yield instrument
+    for instrumentor in made:
+        instrumentor.uninstrument()
+
+
+@pytest.fixture
+def break_hooks(monkeypatch, lenient):
+    """Makes every function of an instrumentor raise that describes something."""
+
+    def raising(*_, **__):
+        raise ZeroDivisionError("ours")
+
+    def break_hooks(*names):
+        for name in names:
+            (found,) = entry_points(group="opentelemetry_instrumentor", name=f"eai_{name}")
+            kind = found.load()
+            broken = tuple(_broken(target, raising) for target in kind.targets)
+            monkeypatch.setattr(kind, "targets", broken)
+            monkeypatch.setattr(kind, "describe_error", raising)
+
+    return break_hooks
+
+
+def _broken(target, raising):
+    from dataclasses import fields, replace
+
+    changes = {}
+    for field in fields(target):
+        value = getattr(target, field.name)
+        if field.name == "inject" and value is not None:
+            changes[field.name] = replace(value, carry=raising)
+        elif callable(value):
+            changes[field.name] = raising
+    return replace(target, **changes)

@@ -1,0 +1,215 @@
+"""What users install: the wheel and the sdist, in environments of their own."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+import tarfile
+import zipfile
+from pathlib import Path
+
+import pytest
+
+import eai_autotrace
+
+ROOT = Path(__file__).parents[1]
+VERSION = eai_autotrace.__version__
+SHADOW = f"opentelemetry/instrumentation/auto_instrumentation/eai_autotrace-{VERSION}.dist-info"
+WHO = (
+    "from opentelemetry import trace;"
+    "print(trace.get_tracer_provider().resource.attributes['telemetry.distro.name'])"
+)
+
+
+def _run(*command, **environ):
+    return subprocess.run(
+        [str(part) for part in command],
+        capture_output=True,
+        check=True,
+        cwd="/",
+        env={"PATH": "/usr/bin:/bin", "HOME": "/nonexistent", **environ},
+        text=True,
+    ).stdout
+
+
+@pytest.fixture(scope="session")
+def built(tmp_path_factory):
+    """The wheel and the sdist, built from the files that git would hand to somebody."""
+    folder = tmp_path_factory.mktemp("dist")
+    source = folder / "source"
+    names = ["LICENSE", "README.md", "entry_points.txt", "pyproject.toml", "setup.py"]
+    names += ["eai_autotrace", "instrumentors"]
+    source.mkdir()
+    for name in names:
+        subprocess.run(["cp", "-r", ROOT / name, source / name], check=True)
+    subprocess.run(
+        [sys.executable, "-m", "build", "--outdir", folder, source], capture_output=True, check=True
+    )
+    (wheel,), (sdist,) = folder.glob("*.whl"), folder.glob("*.tar.gz")
+    return wheel, sdist
+
+
+@pytest.fixture(scope="session")
+def installed(built, tmp_path_factory):
+    """The Python of a fresh environment with the wheel in it."""
+    folder = tmp_path_factory.mktemp("installed")
+    subprocess.run([sys.executable, "-m", "venv", folder], check=True)
+    python = folder / "bin" / "python"
+    subprocess.run([python, "-m", "pip", "install", "--quiet", built[0]], check=True)
+    return python
+
+
+def _modules(folder, package):
+    return {
+        f"{package}/{path.relative_to(folder)}"
+        for path in folder.rglob("*.py")
+        if "__pycache__" not in path.parts
+    }
+
+
+def test_nothing_is_dropped(built):
+    """
+    The wheel has every module of the sources, the typing marker, and nothing else but metadata.
+    """
+    expected = _modules(ROOT / "eai_autotrace", "eai_autotrace")
+    expected |= _modules(ROOT / "instrumentors", "eai_autotrace/instrumentors")
+    expected |= {"eai_autotrace/py.typed", f"{SHADOW}/METADATA", f"{SHADOW}/entry_points.txt"}
+
+    with zipfile.ZipFile(built[0]) as wheel:
+        names = set(wheel.namelist())
+        top_level = wheel.read(f"eai_autotrace-{VERSION}.dist-info/top_level.txt").decode()
+
+    assert {name for name in names if not name.startswith("eai_autotrace-")} == expected
+    assert top_level.split() == ["eai_autotrace"]
+
+
+def test_the_shadow_is_the_metadata(built):
+    """
+    The copy that OpenTelemetry's loader sees first says what the wheel's own metadata says.
+    """
+    own = f"eai_autotrace-{VERSION}.dist-info"
+
+    with zipfile.ZipFile(built[0]) as wheel:
+        pairs = [
+            (wheel.read(f"{own}/{name}"), wheel.read(f"{SHADOW}/{name}"))
+            for name in ("METADATA", "entry_points.txt")
+        ]
+
+    assert all(one == other for one, other in pairs)
+    lines = (ROOT / "entry_points.txt").read_bytes().splitlines()
+    assert sorted(filter(None, lines)) == sorted(filter(None, pairs[1][1].splitlines()))
+
+
+def test_the_sdist_builds_the_same_wheel(built, tmp_path):
+    """
+    Whoever builds from the sdist gets the same files.
+    """
+    with tarfile.open(built[1]) as sdist:
+        sdist.extractall(tmp_path, filter="data")
+    (source,) = tmp_path.iterdir()
+    subprocess.run(
+        [sys.executable, "-m", "build", "--wheel", "--outdir", tmp_path, source],
+        capture_output=True,
+        check=True,
+    )
+
+    (wheel,) = tmp_path.glob("*.whl")
+    with zipfile.ZipFile(wheel) as one, zipfile.ZipFile(built[0]) as other:
+        assert sorted(one.namelist()) == sorted(other.namelist())
+
+
+def test_there_is_no_extra_called_instruments(built):
+    """
+    OpenTelemetry would skip the whole distribution as soon as one library of it is missing.
+    """
+    with zipfile.ZipFile(built[0]) as wheel:
+        metadata = wheel.read(f"eai_autotrace-{VERSION}.dist-info/METADATA").decode()
+
+    assert "Provides-Extra" not in metadata
+
+
+def test_the_entry_points_load(installed):
+    """
+    Every entry point of the installed wheel leads to something.
+    """
+    code = (
+        "from importlib.metadata import distribution\n"
+        "for found in distribution('eai-autotrace').entry_points:\n"
+        "    print(found.group, found.name, bool(found.load()))\n"
+    )
+
+    assert _run(installed, "-c", code).splitlines() == [
+        f"{group} {name} True"
+        for group, names in {
+            "opentelemetry_configurator": ["eai"],
+            "opentelemetry_distro": ["eai"],
+            "opentelemetry_environment_variables": ["eai"],
+            "opentelemetry_instrumentor": [
+                "eai_aio_pika",
+                "eai_asyncpg",
+                "eai_fastapi",
+                "eai_starlette",
+            ],
+            "opentelemetry_pre_instrument": ["eai"],
+        }.items()
+        for name in names
+    ]
+
+
+@pytest.mark.parametrize("layer", ["wrapper", "sitecustomize", "in code"])
+def test_our_distro_is_loaded(installed, layer):
+    """
+    In the fresh environment, with the stock distro in it as a dependency, it is ours in every way.
+    """
+    loader = "opentelemetry.instrumentation.auto_instrumentation"
+    if layer == "wrapper":
+        wrapper = installed.with_name("opentelemetry-instrument")
+        found = _run(wrapper, installed, "-c", WHO)
+    elif layer == "sitecustomize":
+        where = f"import {loader} as loader; print(loader.__path__[0])"
+        found = _run(installed, "-c", WHO, PYTHONPATH=_run(installed, "-c", where).strip())
+    else:
+        found = _run(installed, "-c", f"from {loader} import initialize; initialize(); {WHO}")
+
+    assert found == "eai-autotrace\n"
+
+
+def test_a_choice_goes_before_the_shadow(installed):
+    """
+    With the loader's directory on the path, OTEL_PYTHON_DISTRO still selects the stock distro.
+    """
+    loader = "opentelemetry.instrumentation.auto_instrumentation"
+    where = _run(installed, "-c", f"import {loader} as loader; print(loader.__path__[0])").strip()
+    code = WHO.replace("['telemetry.distro.name']", ".get('telemetry.distro.name')")
+
+    found = _run(installed, "-c", code, PYTHONPATH=where, OTEL_PYTHON_DISTRO="distro")
+
+    assert found == "None\n"
+
+
+def test_imports_run_one_way():
+    """
+    Instrumentors -> instrumentation, semconv; the core knows no instrumentor; nothing imports boot.
+    """
+    allowed = {
+        "semconv": {"semconv"},
+        "config": {"config"},
+        "instrumentation": {"instrumentation", "semconv"},
+        "instrumentors": {"instrumentors", "instrumentation", "semconv"},
+        "boot": {"boot", "config", "instrumentation", "semconv"},
+        "_testing": {"_testing", "instrumentation"},
+    }
+
+    wrong = []
+    for path in [*(ROOT / "eai_autotrace").rglob("*.py"), *(ROOT / "instrumentors").glob("*.py")]:
+        room = path.relative_to(ROOT).parts[-2]
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.ImportFrom) and (node.module or "").startswith(
+                "eai_autotrace."
+            ):
+                imported = (node.module or "").split(".")[1]
+                if imported not in allowed.get(room, {"_testing", "instrumentation"}):
+                    wrong.append(f"{path.relative_to(ROOT)} imports {node.module}")
+
+    assert wrong == []
