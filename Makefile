@@ -18,7 +18,7 @@ test: ## run the tests on real servers (ARGS="-k asyncpg" goes to pytest)
 	$(BIN)/pytest --cov --cov-report=term:skip-covered $(ARGS)
 
 lint: ## check style and types
-	@scripts/prepare lint
+	@scripts/prepare test lint
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy

@@ -116,8 +116,7 @@ class Program:
     @property
     def last_lines(self) -> str:
         """The end of its output, for an error message."""
-        lines = [*self.stdout.splitlines(), *self.stderr.splitlines()]
-        return "\n".join(lines[-_TAIL_LINES:])
+        return "\n".join((self.stdout + self.stderr).splitlines()[-_TAIL_LINES:])
 
     @property
     def returncode(self) -> int | None:
