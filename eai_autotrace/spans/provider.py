@@ -1,0 +1,103 @@
+"""The provider of lean tracers."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from opentelemetry.sdk import trace as sdk
+
+from eai_autotrace.spans.tracer import Tracer
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from opentelemetry import trace as api
+    from opentelemetry.context import Context
+
+
+class TracerProvider(sdk.TracerProvider):
+    """OpenTelemetry's tracer provider."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        if len(args) <= _PROCESSOR_POSITION:
+            kwargs.setdefault("active_span_processor", Processors())
+        super().__init__(*args, **kwargs)
+
+    def get_tracer(
+        self,
+        instrumenting_module_name: str,
+        instrumenting_library_version: str | None = None,
+        schema_url: str | None = None,
+        attributes: Any = None,
+    ) -> api.Tracer:
+        """The tracer of a scope; the same one for the same scope."""
+        tracer = super().get_tracer(
+            instrumenting_module_name, instrumenting_library_version, schema_url, attributes
+        )
+        if not isinstance(tracer, sdk.Tracer) or isinstance(tracer, Tracer):
+            return tracer
+        lean = Tracer(
+            tracer.sampler,
+            tracer.resource,
+            tracer.span_processor,
+            tracer.id_generator,
+            tracer.instrumentation_info,
+            tracer._span_limits,
+            tracer._instrumentation_scope,
+            meter_provider=self._meter_provider,
+            _tracer_config=tracer._tracer_config,
+        )
+        with self._tracers_lock:
+            scope = tracer._instrumentation_scope
+            if self._tracers.get(scope) is tracer:
+                self._tracers[scope] = lean
+            return self._tracers[scope]
+
+
+_PROCESSOR_POSITION = 3
+
+
+class Processors(sdk.SynchronousMultiSpanProcessor):
+    """
+    The SDK's fan-out to processors, which calls only those that have something to do.
+
+    Most processors have nothing to do at a span's start.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self._starts: tuple[Callable[..., None], ...] = ()
+        self._endings: tuple[Callable[..., None], ...] = ()
+        self._ends: tuple[Callable[..., None], ...] = ()
+
+    def add_span_processor(self, span_processor: sdk.SpanProcessor) -> None:
+        """Add a processor; it sees spans after those added before."""
+        super().add_span_processor(span_processor)
+        self._starts = _implemented(self._span_processors, "on_start")
+        self._endings = _implemented(self._span_processors, "_on_ending")
+        self._ends = _implemented(self._span_processors, "on_end")
+
+    def on_start(self, span: sdk.Span, parent_context: Context | None = None) -> None:
+        """Tell those that want to know of a start."""
+        for start in self._starts:
+            start(span, parent_context=parent_context)
+
+    def _on_ending(self, span: sdk.Span) -> None:
+        for ending in self._endings:
+            ending(span)
+
+    def on_end(self, span: sdk.ReadableSpan) -> None:
+        """Tell those that want to know of an end."""
+        for end in self._ends:
+            end(span)
+
+
+def _implemented(
+    processors: Iterable[sdk.SpanProcessor], name: str
+) -> tuple[Callable[..., None], ...]:
+    """The methods of that name that are not the base class's, which do nothing."""
+    return tuple(
+        getattr(processor, name)
+        for processor in processors
+        if getattr(type(processor), name, None) is not getattr(sdk.SpanProcessor, name)
+    )

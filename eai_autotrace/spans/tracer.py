@@ -1,0 +1,234 @@
+"""A tracer that starts lean spans, and makes them current without a generator."""
+
+from __future__ import annotations
+
+import inspect
+from functools import wraps
+from typing import TYPE_CHECKING, Any
+
+from opentelemetry import context as context_api
+from opentelemetry import trace as api
+from opentelemetry.sdk import trace as sdk
+from opentelemetry.sdk.trace.id_generator import RandomIdGenerator
+from opentelemetry.sdk.trace.sampling import Decision
+from opentelemetry.trace import NonRecordingSpan, SpanKind, Status, StatusCode
+
+from eai_autotrace.spans.attributes import Attributes
+from eai_autotrace.spans.decisions import quick_decision
+from eai_autotrace.spans.ids import FLAGS, NO_STATE, make_context, span_id, trace_id
+from eai_autotrace.spans.span import Span
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from types import TracebackType
+
+    from opentelemetry.context import Context
+    from opentelemetry.trace import Link, SpanContext
+
+_SAMPLED, _RANDOM = 1, 2
+
+
+class Tracer(sdk.Tracer):
+    """OpenTelemetry's tracer."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._decide = quick_decision(self.sampler)
+        self._is_random = type(self.id_generator) is RandomIdGenerator
+        counts = type(self._tracer_metrics).__name__ != "NoOpTracerMetrics"
+        self._count_start = self._tracer_metrics.start_span if counts else None
+
+    def start_span(
+        self,
+        name: str,
+        context: Context | None = None,
+        kind: SpanKind = SpanKind.INTERNAL,
+        attributes: Any = None,
+        links: Sequence[Link] | None = (),
+        start_time: int | None = None,
+        record_exception: bool = True,
+        set_status_on_exception: bool = True,
+    ) -> api.Span:
+        """Start a span; it is not made current."""
+        parent: SpanContext | None = api.get_current_span(context).get_span_context()
+        if parent is not None and not isinstance(parent, api.SpanContext):
+            raise TypeError("parent_span_context must be a SpanContext or None.")
+        if not self._tracer_config.is_enabled:
+            return NonRecordingSpan(context=parent or api.INVALID_SPAN_CONTEXT)
+        if parent is not None and not parent.is_valid:
+            parent = None
+        trace = parent.trace_id if parent is not None else self._new_trace_id()
+        if self._decide is None or self._count_start is not None:
+            return self._start_asking(
+                (name, context, kind, attributes, links or ()),
+                (parent, trace),
+                start_time,
+                record_exception=record_exception,
+                set_status_on_exception=set_status_on_exception,
+            )
+        sampled = self._decide(parent, trace)
+        state = NO_STATE if parent is None else parent.trace_state
+        made = make_context(trace, self._new_span_id(), self._flags(parent, sampled=sampled), state)
+        if not sampled:
+            return NonRecordingSpan(context=made)
+        span = self._make(name, made, parent, kind, attributes, links)
+        if not record_exception:
+            span._record_exception = False
+        if not set_status_on_exception:
+            span._set_status_on_exception = False
+        span.begin(start_time, context)
+        return span
+
+    def start_as_current_span(
+        self,
+        name: str,
+        context: Context | None = None,
+        kind: SpanKind = SpanKind.INTERNAL,
+        attributes: Any = None,
+        links: Sequence[Link] | None = (),
+        start_time: int | None = None,
+        record_exception: bool = True,
+        set_status_on_exception: bool = True,
+        end_on_exit: bool = True,
+    ) -> Any:
+        """Start a span that is current in a ``with`` block, or in each call of a function."""
+
+        def start() -> api.Span:
+            return self.start_span(
+                name,
+                context,
+                kind,
+                attributes,
+                links,
+                start_time,
+                record_exception,
+                set_status_on_exception,
+            )
+
+        return _CurrentSpan(start, record_exception, set_status_on_exception, end_on_exit)
+
+    def _make(
+        self,
+        name: str,
+        context: SpanContext,
+        parent: SpanContext | None,
+        kind: SpanKind,
+        attributes: Any,
+        links: Sequence[Link] | None,
+    ) -> Span:
+        limits = self._span_limits
+        # Without __init__: it would set again what the class holds for most spans.
+        span: Span = object.__new__(Span)
+        span._name = name
+        span._context = context
+        span._parent = parent
+        span._kind = kind
+        span._resource = self.resource
+        span._span_processor = self.span_processor
+        span._limits = limits
+        span._instrumentation_scope = self._instrumentation_scope
+        span._instrumentation_info = self.instrumentation_info
+        span._attributes = Attributes(
+            attributes, limits.max_span_attributes, limits.max_span_attribute_length
+        )
+        if links:
+            span._links = span._new_links(links)
+        return span
+
+    def _start_asking(
+        self,
+        described: tuple[Any, ...],
+        place: tuple[SpanContext | None, int],
+        start_time: int | None,
+        *,
+        record_exception: bool,
+        set_status_on_exception: bool,
+    ) -> api.Span:
+        """Start a span as an unknown sampler wants it, or where starts are counted."""
+        (name, context, kind, attributes, links), (parent, trace) = described, place
+        result = self.sampler.should_sample(context, trace, name, kind, attributes, links)
+        flags = self._flags(parent, sampled=result.decision is Decision.RECORD_AND_SAMPLE)
+        state = result.trace_state or NO_STATE
+        made = make_context(trace, self._new_span_id(), flags, state)
+        ended = self._count_start(parent, result.decision) if self._count_start else None
+        if result.decision is Decision.DROP:
+            return NonRecordingSpan(context=made)
+        span = self._make(name, made, parent, kind, result.attributes, links)
+        span._sampler = self.sampler
+        span._record_end_metrics = ended
+        span._record_exception = record_exception
+        span._set_status_on_exception = set_status_on_exception
+        span.begin(start_time, context)
+        return span
+
+    def _flags(self, parent: SpanContext | None, *, sampled: bool) -> api.TraceFlags:
+        if parent is not None:
+            random = parent.trace_flags & _RANDOM
+        else:
+            random = _RANDOM if self._is_random or self.id_generator.is_trace_id_random() else 0
+        return FLAGS[random | (_SAMPLED if sampled else 0)]
+
+    def _new_trace_id(self) -> int:
+        return trace_id() if self._is_random else self.id_generator.generate_trace_id()
+
+    def _new_span_id(self) -> int:
+        return span_id() if self._is_random else self.id_generator.generate_span_id()
+
+
+class _CurrentSpan:
+    """A span that is current in a block, with the SDK's rules for exceptions."""
+
+    __slots__ = ("_end", "_record", "_span", "_start", "_status", "_token")
+
+    def __init__(
+        self,
+        start: Callable[[], api.Span],
+        record: bool,
+        status: bool,
+        end: bool,
+    ) -> None:
+        self._start = start
+        self._record = record
+        self._status = status
+        self._end = end
+
+    def __enter__(self) -> api.Span:
+        self._span = self._start()
+        self._token = context_api.attach(api.set_span_in_context(self._span))
+        return self._span
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        context_api.detach(self._token)
+        span = self._span
+        # What is no Exception, such as a cancellation, is no error of the operation.
+        if isinstance(error, Exception) and span.is_recording():
+            if self._record:
+                span.record_exception(error)
+            if self._status:
+                span.set_status(Status(StatusCode.ERROR, f"{type(error).__name__}: {error}"))
+        if self._end:
+            span.end()
+
+    def __call__(self, function: Callable[..., Any]) -> Callable[..., Any]:
+        """As a decorator: a new span for each call."""
+        again = (self._start, self._record, self._status, self._end)
+        if inspect.iscoroutinefunction(function):
+
+            @wraps(function)
+            async def async_wrapper(*args: Any, **kwargs: Any) -> Any:
+                with _CurrentSpan(*again):
+                    return await function(*args, **kwargs)
+
+            return async_wrapper
+
+        @wraps(function)
+        def wrapper(*args: Any, **kwargs: Any) -> Any:
+            with _CurrentSpan(*again):
+                return function(*args, **kwargs)
+
+        return wrapper
