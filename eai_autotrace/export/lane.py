@@ -1,0 +1,168 @@
+"""
+One exporter's lane: its own queue, thread, retries and breaker.
+
+A failing exporter delays and drops its own spans only. While it fails, the batch at the head is
+tried again after a growing pause, one attempt at a time: that is the breaker, and its half-open
+probe. What then has no room is dropped, the newest first, and counted.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections import Counter, deque
+from random import uniform
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from opentelemetry.sdk.trace import ReadableSpan
+
+    from eai_autotrace.export.result import Outcome, SpanExporter
+
+# Seconds between attempts while an exporter fails: doubled each time, with this much jitter.
+FIRST_PAUSE: Final = 1.0
+LONGEST_PAUSE: Final = 30.0
+JITTER: Final = 0.2
+# How often the same trouble is logged, in seconds.
+LOG_INTERVAL: Final = 60.0
+
+_logger = logging.getLogger("eai_autotrace.export")
+
+
+class Lane:
+    """
+    The way of batches to one exporter.
+
+    Args:
+        exporter: Where they go.
+        limit: How many spans wait at most.
+        timeout: The deadline of one attempt, in seconds.
+
+    Attributes:
+        exported: How many spans the exporter has taken.
+        dropped: How many it has not, by reason.
+    """
+
+    def __init__(self, exporter: SpanExporter, limit: int, timeout: float) -> None:
+        self._exporter = exporter
+        self.name = exporter.name
+        self._limit = limit
+        self._timeout = timeout
+        self.exported = 0
+        self.dropped: Counter[str] = Counter()
+        self.start_anew()
+
+    def start_anew(self) -> None:
+        """Begin with nothing, as in a forked child: what waits is the parent's to send."""
+        self._batches: deque[Sequence[ReadableSpan]] = deque()
+        self._waiting = 0
+        self._changed = threading.Condition()
+        self._thread: threading.Thread | None = None
+        self._busy = False
+        self._closing = False
+        self._deadline: float | None = None  # of a flush, on the monotonic clock
+        self._failures = 0
+        self._said: dict[str, float] = {}
+
+    def put(self, batch: Sequence[ReadableSpan]) -> None:
+        """Add a batch to the queue; what has no room is dropped."""
+        with self._changed:
+            room = self._limit - self._waiting
+            if len(batch) > room:
+                self._drop("queue_full", len(batch) - room, "it does not take them fast enough")
+                batch = batch[:room]
+            if not batch:
+                return
+            self._batches.append(batch)
+            self._waiting += len(batch)
+            if self._thread is None:
+                name = f"eai-export-{self._exporter.name}"
+                self._thread = threading.Thread(target=self._run, name=name, daemon=True)
+                self._thread.start()
+            self._changed.notify_all()
+
+    def hurry(self, deadline: float) -> None:
+        """Try at once to send what waits, though the exporter may be failing."""
+        with self._changed:
+            self._deadline = deadline
+            self._changed.notify_all()
+
+    def wait(self, deadline: float) -> bool:
+        """Wait until nothing is left, or for a time of the monotonic clock."""
+        with self._changed:
+            done = self._changed.wait_for(
+                lambda: not self._batches and not self._busy, max(0.0, deadline - time.monotonic())
+            )
+            self._deadline = None
+            return done
+
+    def close(self, deadline: float) -> None:
+        """Wait, then end the thread and the exporter; the rest is dropped as lost at shutdown."""
+        self.wait(deadline)
+        with self._changed:
+            self._closing = True
+            rest = self._waiting
+            self._batches.clear()
+            self._waiting = 0
+            if rest:
+                self._drop("shutdown", rest, "the process ends")
+            self._changed.notify_all()
+        self._exporter.shutdown()
+
+    def _run(self) -> None:
+        while True:
+            with self._changed:
+                self._changed.wait_for(lambda: self._batches or self._closing)
+                if self._closing:
+                    return
+                batch = self._batches[0]
+                self._busy = True
+                timeout = self._attempt_timeout()
+            outcome = self._exporter.export(batch, timeout)
+            with self._changed:
+                self._busy = False
+                if self._batches and self._batches[0] is batch:
+                    self._settle(batch, outcome)
+                self._changed.notify_all()
+
+    def _attempt_timeout(self) -> float:
+        if self._deadline is None:
+            return self._timeout
+        return min(self._timeout, max(0.05, self._deadline - time.monotonic()))
+
+    def _settle(self, batch: Sequence[ReadableSpan], outcome: Outcome) -> None:
+        """Act on what became of the batch at the head."""
+        if outcome.kind == "retry":
+            self._say(outcome.reason, f"{outcome.message}; it is tried again")
+            self._pause(outcome.retry_after)
+            return
+        self._failures = 0
+        self._batches.popleft()
+        self._waiting -= len(batch)
+        lost = len(batch) if outcome.kind == "rejected" else outcome.dropped
+        self.exported += len(batch) - lost
+        if lost:
+            self._drop(outcome.reason, lost, outcome.message)
+
+    def _pause(self, asked: float | None) -> None:
+        """Wait for the next attempt; a flush or the end cuts it short, once."""
+        pause = min(LONGEST_PAUSE, FIRST_PAUSE * 2**self._failures)
+        pause *= uniform(1 - JITTER, 1 + JITTER)  # noqa: S311 - spreads processes over time
+        self._failures = min(self._failures + 1, 10)
+        hurried = self._deadline
+        self._changed.wait_for(
+            lambda: self._closing or self._deadline not in {None, hurried}, max(pause, asked or 0.0)
+        )
+
+    def _drop(self, reason: str, count: int, why: str) -> None:
+        self.dropped[reason] += count
+        self._say(reason, f"{self.dropped[reason]} spans dropped so far ({reason}): {why}")
+
+    def _say(self, reason: str, text: str) -> None:
+        now = time.monotonic()
+        if now - self._said.get(reason, -LOG_INTERVAL) >= LOG_INTERVAL:
+            self._said[reason] = now
+            _logger.warning("exporter %s: %s", self._exporter.name, text)

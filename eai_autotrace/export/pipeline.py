@@ -1,0 +1,176 @@
+"""
+From ended spans to exporters.
+
+A span's end puts it into a queue, and that is all the traced program pays. One thread gathers
+batches, has them redacted, and hands each to the lanes of all exporters.
+
+When the queue is full the newest span is dropped: the older ones complete traces that have begun,
+and leaving a span out costs less than taking one out.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import threading
+import time
+import weakref
+from collections import Counter, deque
+from typing import TYPE_CHECKING, Final
+
+from opentelemetry.sdk.trace import SpanProcessor
+
+from eai_autotrace.export.lane import Lane
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from opentelemetry.sdk.trace import ReadableSpan
+
+    from eai_autotrace.export.result import SpanExporter
+
+    Redact = Callable[[ReadableSpan], None]
+
+_FULL: Final = "queue_full"
+
+_logger = logging.getLogger("eai_autotrace.export")
+
+
+def _unredacted(span: ReadableSpan) -> None:
+    """The seam for the redactor: what instrumentors record is clean by itself."""
+
+
+class Pipeline(SpanProcessor):
+    """
+    A span processor that exports in batches.
+
+    Args:
+        exporters: Where spans go; each has its own lane.
+        queue_size: How many spans wait at most, here and in each lane.
+        batch_size: How many go together at most.
+        delay: How long a span waits for others at most, in seconds.
+        timeout: The deadline of one attempt of an exporter, in seconds.
+        redact: Called with each span before any exporter sees it.
+    """
+
+    def __init__(  # noqa: PLR0913 - all but one by keyword
+        self,
+        exporters: Sequence[SpanExporter],
+        *,
+        queue_size: int = 2048,
+        batch_size: int = 512,
+        delay: float = 5.0,
+        timeout: float = 10.0,
+        redact: Redact = _unredacted,
+    ) -> None:
+        self._size = queue_size
+        self._batch = batch_size
+        self._delay = delay
+        self._redact = redact
+        self._closed = False
+        self._lanes = [Lane(exporter, queue_size, timeout) for exporter in exporters]
+        self._start_anew()
+        if hasattr(os, "register_at_fork"):
+            weak = weakref.WeakMethod(self._start_anew)
+
+            def after_fork() -> None:
+                start_anew = weak()
+                if start_anew is not None:
+                    start_anew()
+
+            os.register_at_fork(after_in_child=after_fork)
+
+    def on_end(self, span: ReadableSpan) -> None:
+        """Take in a span that has ended. No lock, except where a batch is full."""
+        context = span.context
+        if not context.trace_flags & 1 or self._closed:
+            return
+        queue = self._queue
+        if len(queue) >= self._size:
+            self._drop()
+            return
+        queue.append(span)
+        if self._thread is None:
+            self._start()
+        elif len(queue) == self._batch:
+            self._wake.set()
+
+    def force_flush(self, timeout_millis: int = 30_000) -> bool:
+        """Send everything that has ended by now, within so many milliseconds."""
+        deadline = time.monotonic() + timeout_millis / 1000
+        self._gather()
+        for lane in self._lanes:
+            lane.hurry(deadline)
+        done = [lane.wait(deadline) for lane in self._lanes]
+        return all(done)
+
+    def shutdown(self, timeout_millis: int = 30_000) -> None:
+        """Send what is left, within so many milliseconds, and end."""
+        if self._closed:
+            return
+        self._closed = True
+        deadline = time.monotonic() + timeout_millis / 1000
+        self._gather()
+        self._wake.set()
+        for lane in self._lanes:
+            lane.hurry(deadline)
+        for lane in self._lanes:
+            lane.close(deadline)
+
+    def counts(self) -> dict[str, Counter[str]]:
+        """
+        What became of the spans: for each exporter ``exported``, and dropped ones by reason.
+
+        Those that found this queue full are dropped for all, as ``queue_full``.
+        """
+        return {
+            lane.name: Counter({"exported": lane.exported})
+            + Counter(lane.dropped)
+            + Counter({_FULL: self._dropped})
+            for lane in self._lanes
+        }
+
+    def _start_anew(self) -> None:
+        """Begin with nothing, as in a forked child: what waits is the parent's to send."""
+        self._queue: deque[ReadableSpan] = deque()
+        self._dropped = 0
+        self._wake = threading.Event()
+        self._gathering = threading.Lock()
+        self._starting = threading.Lock()
+        self._thread: threading.Thread | None = None
+        for lane in self._lanes:
+            lane.start_anew()
+
+    def _drop(self) -> None:
+        with self._starting:
+            self._dropped += 1
+            first = self._dropped == 1
+        if first:
+            _logger.warning(
+                "more than %d spans wait to be sent; the newest are dropped", self._size
+            )
+
+    def _start(self) -> None:
+        with self._starting:
+            if self._thread is None:
+                self._thread = threading.Thread(target=self._run, name="eai-spans", daemon=True)
+                self._thread.start()
+
+    def _run(self) -> None:
+        wake = self._wake
+        while not self._closed:
+            wake.wait(self._delay)
+            wake.clear()
+            self._gather()
+
+    def _gather(self) -> None:
+        """Hand everything that waits to the lanes, in batches."""
+        with self._gathering:
+            queue = self._queue
+            while queue:
+                count = min(len(queue), self._batch)
+                batch = [queue.popleft() for _ in range(count)]
+                for span in batch:
+                    self._redact(span)
+                for lane in self._lanes:
+                    lane.put(batch)

@@ -1,0 +1,47 @@
+"""Exporters made for the SDK, such as the console's and third parties', in a lane of ours."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from opentelemetry.instrumentation.utils import suppress_instrumentation
+from opentelemetry.sdk.trace.export import SpanExportResult
+
+from eai_autotrace.export.result import Outcome
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from opentelemetry.sdk.trace import ReadableSpan
+    from opentelemetry.sdk.trace.export import SpanExporter
+
+
+class SdkExporter:
+    """
+    An exporter of OpenTelemetry's SDK.
+
+    It has its own deadline and retries, and says only whether it has taken a batch.
+
+    Args:
+        name: Its name in ``OTEL_TRACES_EXPORTER``.
+        exporter: The exporter.
+    """
+
+    def __init__(self, name: str, exporter: SpanExporter) -> None:
+        self.name = name
+        self._exporter = exporter
+
+    def export(self, spans: Sequence[ReadableSpan], timeout: float) -> Outcome:  # noqa: ARG002
+        """Hand a batch over, with its own calls untraced."""
+        try:
+            with suppress_instrumentation():
+                result: Any = self._exporter.export(spans)
+        except Exception as failure:  # noqa: BLE001 - a foreign exporter must not end the lane
+            return Outcome("rejected", "exception", f"{type(failure).__name__}: {failure}")
+        if result is SpanExportResult.SUCCESS:
+            return Outcome("ok")
+        return Outcome("rejected", "failure", "it reported a failure")
+
+    def shutdown(self) -> None:
+        """End it."""
+        self._exporter.shutdown()
