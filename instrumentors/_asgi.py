@@ -2,30 +2,62 @@
 
 from __future__ import annotations
 
+from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Any
 
 from opentelemetry import context, propagate
+from opentelemetry.propagators.textmap import Getter
 from opentelemetry.trace import SpanKind
 
 from eai_autotrace.instrumentation import Operation, Step, request_of
 from eai_autotrace.semconv import http
+from eai_autotrace.semconv.http import Headers
 
 if TYPE_CHECKING:
     from collections.abc import MutableMapping
 
+    from opentelemetry.context import Context
+    from opentelemetry.propagators.textmap import TextMapPropagator
+
     Scope = MutableMapping[str, Any]
+
+
+class _HeaderGetter(Getter[Headers]):
+    """Reads request headers for propagators."""
+
+    def get(self, carrier: Headers, key: str) -> list[str] | None:
+        return carrier.get_all(key.lower().encode("latin-1")) or None
+
+    def keys(self, carrier: Headers) -> list[str]:
+        return carrier.names()
+
+
+_GETTER = _HeaderGetter()
+
+
+@lru_cache(maxsize=8)
+def _fields(propagator: TextMapPropagator) -> frozenset[bytes]:
+    return frozenset(field.lower().encode("latin-1") for field in propagator.fields)
+
+
+def _callers_context(headers: Headers) -> Context | None:
+    """The context that the request carries, if it carries one: mostly a look at a few names."""
+    propagator = propagate.get_global_textmap()
+    if not headers.has_any(_fields(propagator)):
+        return None
+    return propagator.extract(headers, context.get_current(), _GETTER)
 
 
 def http_request(scope: Scope) -> Operation | None:
     """The operation of an HTTP request; WebSockets and the lifespan have none."""
     if scope["type"] != "http":
         return None
-    headers = http.headers_of(scope)
+    headers = Headers(scope.get("headers") or ())
     return Operation(
         name=http.span_name(http.method_of(scope)),
         kind=SpanKind.SERVER,
-        attributes=http.server_attributes(scope, headers),
-        parent=propagate.extract(headers, context.get_current()),
+        attributes=partial(http.server_attributes, scope, headers),
+        parent=_callers_context(headers),
     )
 
 

@@ -38,8 +38,8 @@ _NATIVE_DEFAULTS = {
 
 def _is_configured(app: Any) -> bool:
     """Whether the application asked for FastAPI's own telemetry: ``FastAPI(telemetry=...)``."""
-    configured = getattr(app, "_telemetry", None) or {}
-    return any(configured.get(key, usual) != usual for key, usual in _NATIVE_DEFAULTS.items())
+    configured = getattr(app, "_telemetry", None)
+    return configured is not None and not _NATIVE_DEFAULTS.items() <= configured.items()
 
 
 def _request(app: Any, scope: Scope) -> Operation | None:

@@ -6,11 +6,11 @@ Everything here is guarded. What fails, fails without the user's program noticin
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from opentelemetry import context as context_api
 from opentelemetry import trace
-from opentelemetry.instrumentation.utils import is_instrumentation_enabled
+from opentelemetry.context import _SUPPRESS_INSTRUMENTATION_KEY as _SUPPRESSED
 from opentelemetry.trace import StatusCode
 
 from eai_autotrace import __version__
@@ -28,6 +28,9 @@ if TYPE_CHECKING:
 
     Attributes = Mapping[str, Any]
 
+# The key of older releases, which other projects still set.
+_SUPPRESSED_PLAINLY: Final = "suppress_instrumentation"
+
 
 def error_type(error: BaseException) -> Attributes:
     """``error.type`` as the convention has it: the qualified class name, bare for built-ins."""
@@ -35,6 +38,12 @@ def error_type(error: BaseException) -> Attributes:
     if kind.__module__ == "builtins":
         return {ERROR_TYPE: kind.__qualname__}
     return {ERROR_TYPE: f"{kind.__module__}.{kind.__qualname__}"}
+
+
+def is_suppressed() -> bool:
+    """Whether OpenTelemetry's suppression keys are set in the current context; one look for both."""
+    current = context_api.get_current()
+    return bool(current and (current.get(_SUPPRESSED) or current.get(_SUPPRESSED_PLAINLY)))
 
 
 def is_cancellation(error: BaseException) -> bool:
@@ -166,21 +175,25 @@ class Tracing:
         tracer_provider: TracerProvider | None = None,
     ) -> None:
         self._tracer = trace.get_tracer(scope, __version__, tracer_provider, SCHEMA_URL)
+        # A tracer that decides without attributes has a start that asks for them afterwards.
+        self._start_lazily = getattr(self._tracer, "start_span_lazily", None)
         self._describe_error = describe_error
 
     def start(self, operation: Operation | None) -> Active:
         """Start what was described. The caller is inside a guard and decides about the context."""
-        if operation is None or not is_instrumentation_enabled():
+        if operation is None or is_suppressed():
             return NOTHING
-        span = self._tracer.start_span(
-            operation.name,
-            operation.parent,
-            operation.kind,
-            {k: v for k, v in operation.attributes.items() if v is not None},
-            operation.links,
-        )
-        context = trace.set_span_in_context(span, operation.parent)
-        return Active(operation.name, span, context, self._describe_error)
+        name, parent, kind = operation.name, operation.parent, operation.kind
+        if self._start_lazily is not None:
+            span = self._start_lazily(
+                name, parent, kind, operation.known_attributes, operation.links
+            )
+        else:
+            span = self._tracer.start_span(
+                name, parent, kind, operation.known_attributes(), operation.links
+            )
+        context = trace.set_span_in_context(span, parent)
+        return Active(name, span, context, self._describe_error)
 
     def beginner(
         self, describe: Callable[..., Operation | None], what: str, patch: Patch

@@ -30,6 +30,10 @@ class AnyTarget(Protocol):
     def path(self) -> str:
         """The function in that module."""
 
+    @property
+    def is_shared(self) -> bool:
+        """Whether one wrapper serves all instrumentors that have an equal target."""
+
     def wrapper(self, patch: Patch, tracing: Tracing) -> Callable[..., Any]:
         """The function that takes the original's place."""
 
@@ -123,5 +127,8 @@ class _Patching:
             self.missing.append(target)
             _logger.debug("%s: left out", missing)
             return
-        patch.apply(target.wrapper(patch, self._tracing))
-        self._patches.append(patch)
+        shared = patch.existing(target) if target.is_shared else None
+        if shared is None:
+            wrapper = target.wrapper(patch, self._tracing)
+            patch.apply(wrapper, target if target.is_shared else None)
+        self._patches.append(shared or patch)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import inspect
 from dataclasses import dataclass
 from functools import wraps
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from eai_autotrace.instrumentation.active import NOTHING
 from eai_autotrace.instrumentation.arguments import Parameter
@@ -46,6 +46,8 @@ class Handler:
     parameter: str
     describe: Callable[[Any, Any], Operation | None]
     skip: Callable[[Any], bool] = lambda _callback: False
+
+    is_shared: ClassVar = False
 
     def wrapper(self, patch: Patch, tracing: Tracing) -> Callable[..., Any]:
         """The function that takes the original's place."""
@@ -102,6 +104,8 @@ class Items:
     path: str
     describe: Callable[[Any, Any], Operation | None]
 
+    is_shared: ClassVar = False
+
     def wrapper(self, patch: Patch, tracing: Tracing) -> Callable[..., Any]:
         """The function that takes the original's place."""
         what = f"tracing a message of {self.module} {self.path}"
@@ -133,6 +137,8 @@ class ItemsEnd:
 
     module: str
     path: str
+
+    is_shared: ClassVar = False
 
     def wrapper(self, patch: Patch, tracing: Tracing) -> Callable[..., Any]:  # noqa: ARG002
         """The function that takes the original's place."""

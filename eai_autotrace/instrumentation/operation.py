@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from opentelemetry.trace import SpanKind
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from opentelemetry.context import Context
     from opentelemetry.trace import Link
@@ -22,13 +22,19 @@ class Operation:
     Attributes:
         name: The span's name: low cardinality, no data of the user.
         kind: The span's kind.
-        attributes: Known at the start, so samplers see them. ``None`` values are left out.
+        attributes: Known at the start, so samplers see them; or a function that gives them, which
+            is only called for a span that may be recorded. ``None`` values are left out.
         parent: The context to continue; ``None`` is the current one.
         links: Other spans this operation is about.
     """
 
     name: str
     kind: SpanKind = SpanKind.INTERNAL
-    attributes: Mapping[str, Any] = field(default_factory=dict)
+    attributes: Mapping[str, Any] | Callable[[], Mapping[str, Any]] = field(default_factory=dict)
     parent: Context | None = None
     links: Sequence[Link] = ()
+
+    def known_attributes(self) -> dict[str, Any]:
+        """The attributes without those that are ``None``."""
+        given = self.attributes() if callable(self.attributes) else self.attributes
+        return {key: value for key, value in given.items() if value is not None}

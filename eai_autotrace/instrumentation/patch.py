@@ -55,9 +55,26 @@ class Patch:
             raise MissingTargetError(f"{path} of {module.__name__} is not a function")
         self.active = False
         self._wrapper: Callable[..., Any] | None = None
+        self._target: Any = None
+        self._holders = 1
 
-    def apply(self, wrapper: Callable[..., Any]) -> None:
-        """Put a wrapper, which calls `original`, in the function's place."""
+    def existing(self, target: Any) -> Patch | None:
+        """The patch that is in the function's place already for an equal target, held once more."""
+        current = _patch_of(vars(self._owner)[self._name])
+        if target is None or current is None or current._target != target:  # noqa: SLF001 - of the same class
+            return None
+        current._holders += 1  # noqa: SLF001
+        return current
+
+    def apply(self, wrapper: Callable[..., Any], target: Any = None) -> None:
+        """
+        Put a wrapper, which calls `original`, in the function's place.
+
+        Args:
+            wrapper: The wrapper.
+            target: What it is for, where an equal one may share it.
+        """
+        self._target = target
         setattr(wrapper, _PATCH, self)
         self._wrapper = wrapper
         setattr(self._owner, self._name, self._kind(wrapper) if self._kind else wrapper)
@@ -71,6 +88,9 @@ class Patch:
         someone else has wrapped the wrapper, it stays in their chain and passes through.
         """
         if not self.active:
+            return
+        self._holders -= 1
+        if self._holders:
             return
         self.active = False
         above: Patch | None = None

@@ -12,10 +12,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import wraps
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from eai_autotrace.instrumentation.active import NOTHING
-from eai_autotrace.instrumentation.guard import guard
+from eai_autotrace.instrumentation.guard import guard, report
 from eai_autotrace.semconv.attributes import ERROR_TYPE, HTTP_RESPONSE_STATUS_CODE, HTTP_ROUTE
 
 if TYPE_CHECKING:
@@ -59,20 +59,27 @@ class Request:
 
     def sending(self, send: Send) -> Send:
         """The server's ``send``, which also tells the status and the end of the response."""
+        if not self.active.span.is_recording():
+            return send
 
         async def traced_send(message: MutableMapping[str, Any]) -> None:
             await send(message)
-            with guard("reading an HTTP response"):
+            try:
                 if message["type"] == "http.response.start":
                     self._status = message["status"]
                 elif message["type"] == "http.response.body" and not message.get("more_body"):
                     self.end()
+            except Exception as failure:  # noqa: BLE001 - the boundary
+                report("reading an HTTP response", failure)
 
         return traced_send
 
     def end(self, error: BaseException | None = None) -> None:
         """End the span, with the route in its name and what the response said."""
         if self.active.ended:
+            return
+        if not self.active.span.is_recording():
+            self.active.end()
             return
         attributes: dict[str, Any] = {}
         with guard("describing an HTTP response"):
@@ -117,6 +124,8 @@ class Server:
     path: str
     describe: Callable[[Any, Scope], Operation | None]
 
+    is_shared: ClassVar = False
+
     def wrapper(self, patch: Patch, tracing: Tracing) -> Callable[..., Any]:
         """The function that takes the original's place."""
         begin = tracing.beginner(self._operation, f"tracing {self.module} {self.path}", patch)
@@ -159,6 +168,9 @@ class Step:
     path: str
     notice: Callable[[Any, Scope, Any, Send], None]
 
+    # It makes no spans, so it does not matter whose it is.
+    is_shared: ClassVar = True
+
     def wrapper(self, patch: Patch, tracing: Tracing) -> Callable[..., Any]:  # noqa: ARG002
         """The function that takes the original's place."""
         notice = self.notice
@@ -166,9 +178,11 @@ class Step:
 
         @wraps(patch.original)
         async def wrapper(app: Any, scope: Scope, receive: Any, send: Send) -> None:
-            with guard(what):
+            try:
                 if patch.active:
                     notice(app, scope, receive, send)
+            except Exception as failure:  # noqa: BLE001 - the boundary
+                report(what, failure)
             await patch.original(app, scope, receive, send)
 
         return wrapper

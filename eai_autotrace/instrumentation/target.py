@@ -10,11 +10,11 @@ from __future__ import annotations
 import inspect
 from dataclasses import dataclass
 from functools import wraps
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from opentelemetry import propagate
-from opentelemetry.instrumentation.utils import is_instrumentation_enabled
 
+from eai_autotrace.instrumentation.active import is_suppressed
 from eai_autotrace.instrumentation.arguments import Parameter
 from eai_autotrace.instrumentation.calls import async_call, end_plainly, sync_call
 from eai_autotrace.instrumentation.guard import guard
@@ -65,6 +65,8 @@ class Target:
     result: Callable[[Any], Mapping[str, Any]] | None = None
     inject: Inject | None = None
 
+    is_shared: ClassVar = False
+
     def wrapper(self, patch: Patch, tracing: Tracing) -> Function:
         """The function that takes the original's place."""
         original = patch.original
@@ -102,7 +104,7 @@ class Target:
 
         def call(*args: Any, **kwargs: Any) -> Any:
             with guard(what):
-                if patch.active and is_instrumentation_enabled():
+                if patch.active and not is_suppressed():
                     headers: dict[str, str] = {}
                     propagate.inject(headers)
                     carried = inject.carry(parameter.get(args, kwargs), headers)

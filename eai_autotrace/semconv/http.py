@@ -21,7 +21,7 @@ from eai_autotrace.semconv.attributes import (
 from eai_autotrace.semconv.urls import redact_query
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
 # RFC 9110, PATCH (RFC 5789) and QUERY, as the convention of ``http.request.method`` lists them.
 KNOWN_METHODS: Final = frozenset(
@@ -30,13 +30,37 @@ KNOWN_METHODS: Final = frozenset(
 OTHER_METHOD: Final = "_OTHER"
 
 
-def headers_of(scope: Mapping[str, Any]) -> dict[str, str]:
-    """The request's headers by lower-case name; those sent several times joined by commas."""
-    headers: dict[str, str] = {}
-    for raw_name, raw_value in scope.get("headers") or ():
-        name, value = raw_name.decode("latin-1").lower(), raw_value.decode("latin-1")
-        headers[name] = f"{headers[name]},{value}" if name in headers else value
-    return headers
+class Headers:
+    """
+    The headers of an ASGI scope, decoded only where they are read.
+
+    Names are in lower case, says the ASGI specification.
+    """
+
+    __slots__ = ("_by_name", "_pairs")
+
+    def __init__(self, pairs: Iterable[tuple[bytes, bytes]]) -> None:
+        self._pairs = pairs
+        self._by_name = dict(pairs)
+
+    def get(self, name: bytes) -> str | None:
+        """A header's value, the last one's of several."""
+        value = self._by_name.get(name)
+        return None if value is None else value.decode("latin-1")
+
+    def get_all(self, name: bytes) -> list[str]:
+        """The values of all headers of a name, in order."""
+        if name not in self._by_name:
+            return []
+        return [value.decode("latin-1") for found, value in self._pairs if found == name]
+
+    def has_any(self, names: frozenset[bytes]) -> bool:
+        """Whether there is a header of one of these names."""
+        return not names.isdisjoint(self._by_name)
+
+    def names(self) -> list[str]:
+        """The names of all headers."""
+        return [name.decode("latin-1") for name in self._by_name]
 
 
 def method_of(scope: Mapping[str, Any]) -> str:
@@ -50,7 +74,7 @@ def span_name(method: str) -> str:
     return "HTTP" if method == OTHER_METHOD else method
 
 
-def server_attributes(scope: Mapping[str, Any], headers: Mapping[str, str]) -> dict[str, Any]:
+def server_attributes(scope: Mapping[str, Any], headers: Headers) -> dict[str, Any]:
     """
     What is known of a request when it arrives.
 
@@ -73,13 +97,13 @@ def server_attributes(scope: Mapping[str, Any], headers: Mapping[str, str]) -> d
         NETWORK_PEER_ADDRESS: peer,
         NETWORK_PEER_PORT: peer_port,
         NETWORK_PROTOCOL_VERSION: scope.get("http_version"),
-        USER_AGENT_ORIGINAL: headers.get("user-agent"),
+        USER_AGENT_ORIGINAL: headers.get(b"user-agent"),
     }
 
 
-def _server(scope: Mapping[str, Any], headers: Mapping[str, str]) -> tuple[str | None, int | None]:
+def _server(scope: Mapping[str, Any], headers: Headers) -> tuple[str | None, int | None]:
     """Host and port as the client named them, else the socket's."""
-    named = headers.get("host")
+    named = headers.get(b"host")
     if not named:
         return _address(scope.get("server"))
     host, colon, port = named.rpartition(":")

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from opentelemetry.context import Context
+    from opentelemetry.sdk.trace.sampling import SamplingResult
     from opentelemetry.trace import Link, SpanContext
 
 _SAMPLED, _RANDOM = 1, 2
@@ -50,6 +51,33 @@ class Tracer(sdk.Tracer):
         set_status_on_exception: bool = True,
     ) -> api.Span:
         """Start a span; it is not made current."""
+        return self._start(
+            (name, context, kind, lambda: attributes, links),
+            start_time,
+            record_exception=record_exception,
+            set_status_on_exception=set_status_on_exception,
+        )
+
+    def start_span_lazily(
+        self,
+        name: str,
+        context: Context | None,
+        kind: SpanKind,
+        attributes: Callable[[], Any],
+        links: Sequence[Link] | None,
+    ) -> api.Span:
+        """Start a span whose attributes are only worked out if the sampler wants or keeps them."""
+        return self._start((name, context, kind, attributes, links))
+
+    def _start(
+        self,
+        described: tuple[Any, ...],
+        start_time: int | None = None,
+        *,
+        record_exception: bool = True,
+        set_status_on_exception: bool = True,
+    ) -> api.Span:
+        name, context, kind, attributes, links = described
         parent: SpanContext | None = api.get_current_span(context).get_span_context()
         if parent is not None and not isinstance(parent, api.SpanContext):
             raise TypeError("parent_span_context must be a SpanContext or None.")
@@ -58,20 +86,26 @@ class Tracer(sdk.Tracer):
         if parent is not None and not parent.is_valid:
             parent = None
         trace = parent.trace_id if parent is not None else self._new_trace_id()
-        if self._decide is None or self._count_start is not None:
-            return self._start_asking(
-                (name, context, kind, attributes, links or ()),
-                (parent, trace),
-                start_time,
-                record_exception=record_exception,
-                set_status_on_exception=set_status_on_exception,
+        result: SamplingResult | None = None
+        ended: Callable[[], None] | None = None
+        if self._decide is not None and self._count_start is None:
+            recorded = sampled = self._decide(parent, trace)
+            state = NO_STATE if parent is None else parent.trace_state
+        else:
+            asked = result = self.sampler.should_sample(
+                context, trace, name, kind, attributes(), links or ()
             )
-        sampled = self._decide(parent, trace)
-        state = NO_STATE if parent is None else parent.trace_state
+            ended = self._count_start(parent, asked.decision) if self._count_start else None
+            recorded = asked.decision is not Decision.DROP
+            sampled = asked.decision is Decision.RECORD_AND_SAMPLE
+            state = asked.trace_state or NO_STATE
         made = make_context(trace, self._new_span_id(), self._flags(parent, sampled=sampled), state)
-        if not sampled:
+        if not recorded:
             return NonRecordingSpan(context=made)
-        span = self._make(name, made, parent, kind, attributes, links)
+        known = attributes() if result is None else result.attributes
+        span = self._make(name, made, parent, kind, known, links)
+        if result is not None:
+            span._sampler, span._record_end_metrics = self.sampler, ended
         if not record_exception:
             span._record_exception = False
         if not set_status_on_exception:
@@ -133,32 +167,6 @@ class Tracer(sdk.Tracer):
         )
         if links:
             span._links = span._new_links(links)
-        return span
-
-    def _start_asking(
-        self,
-        described: tuple[Any, ...],
-        place: tuple[SpanContext | None, int],
-        start_time: int | None,
-        *,
-        record_exception: bool,
-        set_status_on_exception: bool,
-    ) -> api.Span:
-        """Start a span as an unknown sampler wants it, or where starts are counted."""
-        (name, context, kind, attributes, links), (parent, trace) = described, place
-        result = self.sampler.should_sample(context, trace, name, kind, attributes, links)
-        flags = self._flags(parent, sampled=result.decision is Decision.RECORD_AND_SAMPLE)
-        state = result.trace_state or NO_STATE
-        made = make_context(trace, self._new_span_id(), flags, state)
-        ended = self._count_start(parent, result.decision) if self._count_start else None
-        if result.decision is Decision.DROP:
-            return NonRecordingSpan(context=made)
-        span = self._make(name, made, parent, kind, result.attributes, links)
-        span._sampler = self.sampler
-        span._record_end_metrics = ended
-        span._record_exception = record_exception
-        span._set_status_on_exception = set_status_on_exception
-        span.begin(start_time, context)
         return span
 
     def _flags(self, parent: SpanContext | None, *, sampled: bool) -> api.TraceFlags:

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from eai_autotrace.semconv.http import headers_of, server_attributes, span_name
+from eai_autotrace.semconv.http import Headers, server_attributes, span_name
 
 SCOPE = {
     "type": "http",
@@ -79,16 +79,24 @@ def test_server_attributes(name):
     change, expected = CHANGES[name]
     scope = {**SCOPE, **change}
 
-    assert server_attributes(scope, headers_of(scope)) == {**ATTRIBUTES, **expected}
+    assert server_attributes(scope, Headers(scope["headers"])) == {**ATTRIBUTES, **expected}
 
 
-def test_headers_sent_twice_are_joined():
+def test_headers():
     """
-    A header that comes in several lines is one value, in order, whatever case its name has.
+    Of a header that comes several times the last value is read, or all of them in order.
     """
-    scope = {"headers": [(b"baggage", b"a=1"), (b"X-Other", b"x"), (b"Baggage", b"b=2")]}
+    headers = Headers([(b"baggage", b"a=1"), (b"x-other", b"\xe4"), (b"baggage", b"b=2")])
 
-    assert headers_of(scope) == {"baggage": "a=1,b=2", "x-other": "x"}
+    assert (headers.get(b"baggage"), headers.get(b"x-other"), headers.get(b"none")) == (
+        "b=2",
+        "\xe4",
+        None,
+    )
+    assert (headers.get_all(b"baggage"), headers.get_all(b"none")) == (["a=1", "b=2"], [])
+    assert headers.names() == ["baggage", "x-other"]
+    assert headers.has_any(frozenset({b"x-other", b"none"})) is True
+    assert headers.has_any(frozenset({b"none"})) is False
 
 
 def test_span_name_of_an_unknown_method():
