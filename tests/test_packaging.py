@@ -195,7 +195,10 @@ def test_imports_run_one_way():
         "config": {"config"},
         "instrumentation": {"instrumentation", "semconv"},
         "instrumentors": {"instrumentors", "instrumentation", "semconv"},
-        "boot": {"boot", "config", "instrumentation", "semconv"},
+        "spans": {"spans"},
+        "export": {"export"},
+        "otlp": {"export"},
+        "boot": {"boot", "config", "export", "instrumentation", "semconv", "spans"},
         "_testing": {"_testing", "instrumentation"},
     }
 
