@@ -12,8 +12,9 @@ import os
 from dataclasses import fields
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
+from eai_autotrace.config.fields import SETTING, Setting
 from eai_autotrace.config.parse import did_you_mean, shown
-from eai_autotrace.config.settings import SETTING, SIGNALS, Config, Setting
+from eai_autotrace.config.settings import SIGNALS, Config
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

@@ -16,7 +16,25 @@ from eai_autotrace.config.settings import Config
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from eai_autotrace.config.settings import Setting
+    from eai_autotrace.config.fields import Setting
+
+GROUPS = (
+    "General",
+    "Exporters",
+    "OTLP",
+    "Batches",
+    "Sampling",
+    "Instrumentors",
+    "HTTP",
+    "Databases",
+    "Messaging",
+    "LLM",
+    "Exceptions",
+    "Diagnosis",
+    "Limits",
+    "Privacy",
+)
+"""The headings, in order."""
 
 INTRODUCTION = """\
 # Configuration
@@ -74,14 +92,16 @@ tracing:
 def page() -> str:
     """The page in Markdown."""
     defaults = {field.name: _default(field) for field in fields(Config)}
-    groups: dict[str, list[str]] = {}
+    groups: dict[str, list[str]] = {group: [] for group in GROUPS}
     for name, setting in SETTINGS.items():
-        groups.setdefault(setting.group, []).append(_row(setting, defaults[name]))
+        groups[setting.group].append(_row(setting, defaults[name]))
     return "\n".join([INTRODUCTION, *_tables(groups), EXAMPLE])
 
 
 def _tables(groups: dict[str, list[str]]) -> Iterator[str]:
     for group, rows in groups.items():
+        if not rows:
+            continue
         yield f"## {group}\n"
         yield "| Variable | Older name | In the file, below `tracing` | Valid | Default | Meaning |"
         yield "|---|---|---|---|---|---|"

@@ -1,6 +1,8 @@
 """
 Every setting, once: its sources, its kind, its default and its description.
 
+Those of one kind of library stand in modules of their own.
+
 Loading, the reference page and the wrapper's flags are derived from these fields.
 """
 
@@ -9,6 +11,12 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
+from eai_autotrace.config.database import DatabaseSettings
+from eai_autotrace.config.exceptions import ExceptionSettings
+from eai_autotrace.config.fields import SETTING, Setting, setting
+from eai_autotrace.config.http import HttpSettings
+from eai_autotrace.config.llm import LlmSettings
+from eai_autotrace.config.messaging import MessagingSettings
 from eai_autotrace.config.parse import (
     DISABLED_FLAG,
     ENDPOINT,
@@ -28,39 +36,10 @@ from eai_autotrace.config.parse import (
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-SETTING: Final = "eai"
-"""The key of a field's metadata under which its `Setting` is."""
-
 SIGNALS: Final = ("traces", "metrics", "logs")
 _EXPORTERS: Final = ("otlp", "jaeger", "zipkin", "console", "logging", "prometheus")
 _AVAILABLE: Final = ("otlp", "console")
 _GRPC_PORT: Final = ":4317"
-
-
-class Setting(NamedTuple):
-    """
-    Where a setting comes from and what it means.
-
-    Attributes:
-        description: What it does, in one or two sentences.
-        kind: The kind of its values.
-        variables: Environment variables, the strongest first. A name in brackets is a key in
-            ``OTEL_RESOURCE_ATTRIBUTES``.
-        legacy: The platform's older variable.
-        yaml: The way to it in the file, below ``tracing``.
-        group: The heading on the reference page.
-        kinds: Kinds of single sources that differ from ``kind``.
-        pending: Why a value has no effect in this version; empty where it has.
-    """
-
-    description: str
-    kind: Kind
-    variables: tuple[str, ...] = ()
-    legacy: str = ""
-    yaml: str = ""
-    group: str = ""
-    kinds: Mapping[str, Kind] = {}
-    pending: str = ""
 
 
 class Otlp(NamedTuple):
@@ -83,25 +62,10 @@ class Otlp(NamedTuple):
 _PROTOCOL = choice("grpc", "http/protobuf")
 _COMPRESSION = choice("none", "gzip", "deflate")
 _MILLISECONDS, _SECONDS = duration("ms"), duration("s")
-_GROUPS: Final = (
-    "General",
-    "Exporters",
-    "OTLP",
-    "Batches",
-    "Sampling",
-    "Instrumentors",
-    "Diagnosis",
-    "Limits",
-    "Privacy",
-)
-
-
-def _set(default: Any, description: str, kind: Kind = TEXT, **more: Any) -> Any:
-    return field(default=default, metadata={SETTING: Setting(description, kind, **more)})
 
 
 def _exporter(name: str, **more: Any) -> Any:
-    return _set(
+    return setting(
         None,
         f"Adds the exporter `{name}` to those named by `OTEL_TRACES_EXPORTER`.",
         FLAG,
@@ -113,7 +77,7 @@ def _exporter(name: str, **more: Any) -> Any:
 
 
 def _exporter_detail(name: str, detail: str, kind: Kind, pending: str = "") -> Any:
-    return _set(
+    return setting(
         None,
         f"The {detail} of the exporter `{name}`.",
         kind,
@@ -137,7 +101,7 @@ def _otlp(detail: str, kind: Kind, description: str, **kinds: Kind) -> Any:
     name, legacy = f"OTEL_EXPORTER_OTLP_{detail}", f"OTLP_{detail}"
     path = f"otel.exporters.otlp.{detail.lower()}"
     has_legacy = detail != "PROTOCOL"
-    return _set(
+    return setting(
         None,
         description,
         kind,
@@ -151,7 +115,7 @@ def _otlp(detail: str, kind: Kind, description: str, **kinds: Kind) -> Any:
 
 def _otlp_of(signal: str, detail: str, kind: Kind) -> Any:
     """The same property for one signal."""
-    return _set(
+    return setting(
         None,
         f"`OTEL_EXPORTER_OTLP_{detail}` for {signal} only.",
         kind,
@@ -168,10 +132,10 @@ _NO_EXPORTER = _not_yet("exporter of this name; use otlp")
 
 
 @dataclass(frozen=True)
-class Config:
+class Config(HttpSettings, DatabaseSettings, MessagingSettings, LlmSettings, ExceptionSettings):
     """The settings of one process. Durations are in seconds."""
 
-    enabled: bool = _set(
+    enabled: bool = setting(
         True,
         "Whether anything is traced at all.",
         FLAG,
@@ -180,7 +144,7 @@ class Config:
         group="General",
         kinds={"OTEL_SDK_DISABLED": DISABLED_FLAG},
     )
-    service_name: str | None = _set(
+    service_name: str | None = setting(
         None,
         "The service's name. Without one, back ends show `unknown_service`.",
         variables=("OTEL_SERVICE_NAME", "OTEL_RESOURCE_ATTRIBUTES[service.name]"),
@@ -188,7 +152,7 @@ class Config:
         yaml="service_name",
         group="General",
     )
-    service_version: str | None = _set(
+    service_version: str | None = setting(
         None,
         "The service's version.",
         variables=("OTEL_RESOURCE_ATTRIBUTES[service.version]",),
@@ -196,7 +160,7 @@ class Config:
         yaml="service_version",
         group="General",
     )
-    environment: str | None = _set(
+    environment: str | None = setting(
         None,
         "The deployment environment, such as `production`.",
         variables=("OTEL_RESOURCE_ATTRIBUTES[deployment.environment.name]",),
@@ -204,20 +168,20 @@ class Config:
         yaml="environment",
         group="General",
     )
-    config_file: str | None = _set(
+    config_file: str | None = setting(
         None,
         "The path of the YAML file.",
         variables=("OTEL_EAI_CONFIG_FILE",),
         group="General",
     )
-    declarative_config_file: str | None = _set(
+    declarative_config_file: str | None = setting(
         None,
         "OpenTelemetry's declarative configuration, which then decides about all providers. "
         "Instrumentors are loaded as ever.",
         variables=("OTEL_CONFIG_FILE",),
         group="General",
     )
-    shutdown_timeout: float = _set(
+    shutdown_timeout: float = setting(
         5.0,
         "How long the end of the process may take for sending what is left.",
         _SECONDS,
@@ -226,21 +190,21 @@ class Config:
         pending=_not_yet("limit of its own; OpenTelemetry's SDK decides"),
     )
 
-    named_traces_exporters: tuple[str, ...] | None = _set(
+    named_traces_exporters: tuple[str, ...] | None = setting(
         None,
         "Exporters of traces, or `none`. Default `otlp`.",
         NAMES,
         variables=("OTEL_TRACES_EXPORTER",),
         group="Exporters",
     )
-    named_metrics_exporters: tuple[str, ...] | None = _set(
+    named_metrics_exporters: tuple[str, ...] | None = setting(
         None,
         "Exporters of metrics, or `none`. Default `otlp`.",
         NAMES,
         variables=("OTEL_METRICS_EXPORTER",),
         group="Exporters",
     )
-    named_logs_exporters: tuple[str, ...] | None = _set(
+    named_logs_exporters: tuple[str, ...] | None = setting(
         None,
         "Exporters of logs, or `none`. Default `otlp`.",
         NAMES,
@@ -293,14 +257,14 @@ class Config:
     otlp_logs_timeout: float | None = _otlp_of("logs", "TIMEOUT", _MILLISECONDS)
     otlp_logs_compression: str | None = _otlp_of("logs", "COMPRESSION", _COMPRESSION)
 
-    batch_enabled: bool = _set(
+    batch_enabled: bool = setting(
         True,
         "Whether spans are sent in batches; otherwise each at its end, in the caller's time.",
         FLAG,
         yaml="processing.batch.enabled",
         group="Batches",
     )
-    batch_schedule_delay: float = _set(
+    batch_schedule_delay: float = setting(
         5.0,
         "How long a span waits for others at most.",
         _MILLISECONDS,
@@ -309,14 +273,14 @@ class Config:
         group="Batches",
         kinds={"processing.batch.timeout": _SECONDS},
     )
-    batch_export_timeout: float = _set(
+    batch_export_timeout: float = setting(
         30.0,
         "How long sending one batch may take.",
         _MILLISECONDS,
         variables=("OTEL_BSP_EXPORT_TIMEOUT",),
         group="Batches",
     )
-    batch_max_queue_size: int = _set(
+    batch_max_queue_size: int = setting(
         2048,
         "How many spans wait at most.",
         integer(1),
@@ -324,7 +288,7 @@ class Config:
         yaml="processing.batch.max_queue_size",
         group="Batches",
     )
-    batch_max_export_batch_size: int = _set(
+    batch_max_export_batch_size: int = setting(
         512,
         "How many spans go together at most; no more than wait.",
         integer(1),
@@ -333,16 +297,16 @@ class Config:
         group="Batches",
     )
 
-    traces_sampler: str | None = _set(
+    traces_sampler: str | None = setting(
         None,
         "OpenTelemetry's sampler by name. Goes before every other setting of sampling.",
         variables=("OTEL_TRACES_SAMPLER",),
         group="Sampling",
     )
-    traces_sampler_arg: str | None = _set(
+    traces_sampler_arg: str | None = setting(
         None, "Its argument.", variables=("OTEL_TRACES_SAMPLER_ARG",), group="Sampling"
     )
-    sampling_ratio: float | None = _set(
+    sampling_ratio: float | None = setting(
         None,
         "The share of new traces that is kept; a caller's decision is followed.",
         number(0, 1),
@@ -350,7 +314,7 @@ class Config:
         yaml="otel.sampling.ratio",
         group="Sampling",
     )
-    sampling_adaptive_enabled: bool = _set(
+    sampling_adaptive_enabled: bool = setting(
         False,
         "Keeps a number of traces a second rather than a share.",
         FLAG,
@@ -358,21 +322,21 @@ class Config:
         group="Sampling",
         pending=_not_yet("adaptive sampling"),
     )
-    sampling_adaptive_target_tps: float | None = _set(
+    sampling_adaptive_target_tps: float | None = setting(
         None,
         "How many traces a second to keep on average.",
         number(0),
         yaml="otel.sampling.adaptive.target_tps",
         group="Sampling",
     )
-    sampling_adaptive_max_tps: float | None = _set(
+    sampling_adaptive_max_tps: float | None = setting(
         None,
         "How many traces a second to keep at most.",
         number(0),
         yaml="otel.sampling.adaptive.max_tps",
         group="Sampling",
     )
-    sampling_rules: tuple[Any, ...] = _set(
+    sampling_rules: tuple[Any, ...] = setting(
         (),
         "Rules by route, name or attribute.",
         SEQUENCE,
@@ -380,7 +344,7 @@ class Config:
         group="Sampling",
         pending=_not_yet("sampling rules"),
     )
-    id_generator: str | None = _set(
+    id_generator: str | None = setting(
         None,
         "An installed generator of trace and span ids, by name.",
         variables=("OTEL_PYTHON_ID_GENERATOR",),
@@ -399,7 +363,7 @@ class Config:
             )
         },
     )
-    disabled_instrumentations: tuple[str, ...] = _set(
+    disabled_instrumentations: tuple[str, ...] = setting(
         (),
         "Instrumentors to leave out, by entry point: ours begin with `eai_`. `*` is all.",
         NAMES,
@@ -407,7 +371,7 @@ class Config:
         group="Instrumentors",
     )
 
-    debug: bool = _set(
+    debug: bool = setting(
         False,
         "Prints what is loaded, what is left out and why, on stderr.",
         FLAG,
@@ -415,14 +379,14 @@ class Config:
         yaml="development.debug.enabled",
         group="Diagnosis",
     )
-    log_level: str = _set(
+    log_level: str = setting(
         "DEBUG",
         "How much of it.",
         choice("DEBUG", "INFO", "WARNING", "ERROR"),
         yaml="development.debug.log_level",
         group="Diagnosis",
     )
-    debug_console_exporter: bool | None = _set(
+    debug_console_exporter: bool | None = setting(
         None,
         "Adds the exporter `console`.",
         FLAG,
@@ -430,7 +394,7 @@ class Config:
         group="Diagnosis",
     )
 
-    max_spans_in_memory: int | None = _set(
+    max_spans_in_memory: int | None = setting(
         None,
         "How many spans the process may hold.",
         integer(1),
@@ -438,7 +402,7 @@ class Config:
         group="Limits",
         pending=_not_yet("limit over all queues; see processing.batch.max_queue_size"),
     )
-    memory_cleanup_interval: float | None = _set(
+    memory_cleanup_interval: float | None = setting(
         None,
         "How often what is stale is thrown away.",
         _SECONDS,

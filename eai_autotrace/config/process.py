@@ -1,0 +1,39 @@
+"""The process's one configuration, loaded once and reported on once."""
+
+from __future__ import annotations
+
+import logging
+from functools import cache
+from typing import TYPE_CHECKING
+
+from eai_autotrace.config.load import load
+
+if TYPE_CHECKING:
+    from eai_autotrace.config.settings import Config
+
+_logger = logging.getLogger("eai_autotrace")
+
+
+@cache
+def configuration() -> Config:
+    """The process's configuration. The first call reports each wrong value in one line."""
+    loaded = load()
+    if loaded.config.debug:
+        _show_logs(loaded.config.log_level)
+    for problem in loaded.problems:
+        _logger.warning("%s", problem)
+    return loaded.config
+
+
+def _show_logs(level: str) -> None:
+    """Print our own log and OpenTelemetry's on stderr, whatever the application does with logs."""
+    handler = logging.StreamHandler()
+    handler.setFormatter(logging.Formatter("%(levelname)s %(name)s: %(message)s"))
+    for name in ("eai_autotrace", "opentelemetry"):
+        logger = logging.getLogger(name)
+        logger.setLevel(level)
+        logger.addHandler(handler)
+    # It would say of each instrumentor that it is active; ours says which ones are.
+    logging.getLogger("opentelemetry.instrumentation.auto_instrumentation._load").setLevel(
+        logging.INFO
+    )
