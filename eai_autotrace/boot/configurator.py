@@ -3,21 +3,27 @@
 from __future__ import annotations
 
 import logging
-from typing import Any
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
-from opentelemetry.sdk._configuration import _OTelSDKConfigurator
 from opentelemetry.util._importlib_metadata import entry_points
 
-from eai_autotrace.boot.providers import install
+from eai_autotrace.boot import roles
 from eai_autotrace.boot.startup import configuration, silence_expected_warnings
 from eai_autotrace.config.selection import distro_chosen_over_ours
+
+if TYPE_CHECKING:
+    from eai_autotrace.config import Config
 
 _logger = logging.getLogger("eai_autotrace")
 
 
-class EaiConfigurator(_OTelSDKConfigurator):
+class EaiConfigurator:
     """
     Sets up OpenTelemetry from our configuration. Never raises: the instrumentors come after it.
+
+    OpenTelemetry's loader asks for no base class. Its own one comes with the whole SDK, and processes
+    that help others do without.
 
     Attributes:
         ran: Whether it has set up this process.
@@ -25,7 +31,8 @@ class EaiConfigurator(_OTelSDKConfigurator):
 
     ran = False
 
-    def _configure(self, **kwargs: Any) -> None:
+    def configure(self, **kwargs: Any) -> None:
+        """Set up this process, or those forked from it; see `eai_autotrace.boot.roles`."""
         chosen = _chosen_elsewhere()
         if chosen is not None:
             silence_expected_warnings()
@@ -35,17 +42,32 @@ class EaiConfigurator(_OTelSDKConfigurator):
         config = configuration()
         if not config.enabled:
             return
-        if config.declarative_config_file:
-            self._configure_declaratively(config.declarative_config_file)
-        else:
-            install(config)
+        roles.when_it_works(partial(_set_up, config), _prepare)
 
-    def _configure_declaratively(self, path: str) -> None:
-        """OpenTelemetry's own file decides about everything but the instrumentors."""
-        try:
-            super()._configure()
-        except Exception as failure:  # noqa: BLE001 - the program runs, and says why untraced
-            _logger.warning("OTEL_CONFIG_FILE=%s: nothing is exported: %s", path, failure)
+
+def _set_up(config: Config) -> None:
+    from eai_autotrace.boot import lifecycle, providers  # noqa: PLC0415 - see EaiConfigurator
+
+    if config.declarative_config_file:
+        _configure_declaratively(config.declarative_config_file)
+    else:
+        providers.install(config)
+    lifecycle.install_for_providers(config.shutdown_timeout)
+
+
+def _prepare() -> None:
+    """Import what each forked process would have to import: nothing of it does anything yet."""
+    from eai_autotrace.boot import lifecycle, providers  # noqa: F401, PLC0415
+
+
+def _configure_declaratively(path: str) -> None:
+    """OpenTelemetry's own file decides about everything but the instrumentors."""
+    try:
+        from opentelemetry.sdk._configuration import _OTelSDKConfigurator  # noqa: PLC0415
+
+        _OTelSDKConfigurator().configure()
+    except Exception as failure:  # noqa: BLE001 - the program runs, and says why untraced
+        _logger.warning("OTEL_CONFIG_FILE=%s: nothing is exported: %s", path, failure)
 
 
 def _chosen_elsewhere() -> Any:

@@ -187,7 +187,6 @@ class Config(HttpSettings, DatabaseSettings, MessagingSettings, LlmSettings, Exc
         _SECONDS,
         variables=("OTEL_EAI_SHUTDOWN_TIMEOUT",),
         group="General",
-        pending=_not_yet("limit of its own; OpenTelemetry's SDK decides"),
     )
 
     named_traces_exporters: tuple[str, ...] | None = setting(
