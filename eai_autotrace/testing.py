@@ -6,6 +6,7 @@ Load them in your ``conftest.py``::
     pytest_plugins = ["eai_autotrace.testing"]
 
 - `spans`: the spans that this process records
+- `metrics`: what this process measures
 - `otlp_receiver`: an OTLP back end that keeps what it gets
 - `postgres_dsn` and `amqp_url`: a PostgreSQL and a RabbitMQ
 - `run_instrumented`: programs under ``opentelemetry-instrument`` that send to the receiver
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from pathlib import Path
 
+    from eai_autotrace._testing.points import MetricRecorder
     from eai_autotrace._testing.process import Program
     from eai_autotrace._testing.receiver import OtlpReceiver
     from eai_autotrace._testing.recorder import SpanRecorder
@@ -32,6 +34,7 @@ if TYPE_CHECKING:
 __all__ = [
     "RunInstrumented",
     "amqp_url",
+    "metrics",
     "otlp_receiver",
     "postgres_dsn",
     "run_instrumented",
@@ -97,6 +100,40 @@ def spans(_recorder: SpanRecorder) -> Iterator[SpanRecorder]:
     _recorder.clear()
     yield _recorder
     _recorder.clear()
+
+
+@pytest.fixture(scope="session")
+def _metric_recorder() -> MetricRecorder:
+    from opentelemetry import metrics  # noqa: PLC0415
+    from opentelemetry.sdk.metrics import MeterProvider  # noqa: PLC0415
+
+    from eai_autotrace._testing.points import MetricRecorder  # noqa: PLC0415
+
+    provider = metrics.get_meter_provider()
+    if not isinstance(provider, MeterProvider):
+        # It stays for the session: OpenTelemetry takes a global provider only once.
+        provider = MeterProvider(shutdown_on_exit=False)
+        metrics.set_meter_provider(provider)
+    return MetricRecorder(provider)
+
+
+@pytest.fixture
+def metrics(_metric_recorder: MetricRecorder) -> Iterator[MetricRecorder]:
+    """
+    What this process measures during the test.
+
+    ``metrics()`` gives the points as plain dicts, ``metrics.clear()`` forgets those so far::
+
+        async def test_a_query_is_measured(connection, metrics):
+            await connection.fetch("SELECT 1")
+
+            assert [point["count"] for point in metrics()] == [1]
+
+    The first use sets the global meter provider for the whole session, or joins the one there is.
+    """
+    _metric_recorder.clear()
+    yield _metric_recorder
+    _metric_recorder.clear()
 
 
 @pytest.fixture(scope="session")

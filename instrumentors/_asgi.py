@@ -9,12 +9,21 @@ from opentelemetry import context, propagate
 from opentelemetry.propagators.textmap import Getter
 from opentelemetry.trace import SpanKind
 
-from eai_autotrace.instrumentation import Operation, Step, request_of
+from eai_autotrace.instrumentation import Measure, Measures, Operation, Request, Step
 from eai_autotrace.semconv import http
+from eai_autotrace.semconv.attributes import (
+    ERROR_TYPE,
+    HTTP_REQUEST_METHOD,
+    HTTP_RESPONSE_STATUS_CODE,
+    HTTP_ROUTE,
+    NETWORK_PROTOCOL_VERSION,
+    URL_SCHEME,
+)
 from eai_autotrace.semconv.http import Headers
+from eai_autotrace.semconv.metrics import HTTP_SERVER_REQUEST_DURATION
 
 if TYPE_CHECKING:
-    from collections.abc import MutableMapping
+    from collections.abc import Iterable, MutableMapping
 
     from opentelemetry.context import Context
     from opentelemetry.propagators.textmap import TextMapPropagator
@@ -40,41 +49,40 @@ def _fields(propagator: TextMapPropagator) -> frozenset[bytes]:
     return frozenset(field.lower().encode("latin-1") for field in propagator.fields)
 
 
-def _callers_context(headers: Headers) -> Context | None:
+def _callers_context(raw: Iterable[tuple[bytes, bytes]]) -> Context | None:
     """The context that the request carries, if it carries one: mostly a look at a few names."""
     propagator = propagate.get_global_textmap()
-    if not headers.has_any(_fields(propagator)):
-        return None
-    return propagator.extract(headers, context.get_current(), _GETTER)
+    fields = _fields(propagator)
+    for name, _ in raw:
+        if name in fields:
+            return propagator.extract(Headers(raw), context.get_current(), _GETTER)
+    return None
 
 
-def http_request(scope: Scope) -> Operation | None:
-    """The operation of an HTTP request; WebSockets and the lifespan have none."""
-    if scope["type"] != "http":
-        return None
-    headers = Headers(scope.get("headers") or ())
+def http_request(scope: Scope) -> Operation:
+    """The operation of an HTTP request."""
+    method = http.method_of(scope)
     return Operation(
-        name=http.span_name(http.method_of(scope)),
-        kind=SpanKind.SERVER,
-        attributes=partial(http.server_attributes, scope, headers),
-        parent=_callers_context(headers),
+        http.span_name(method),
+        SpanKind.SERVER,
+        partial(http.server_attributes, scope),
+        _callers_context(scope.get("headers") or ()),
+        (),
+        (method, scope.get("scheme") or "http", scope.get("http_version")),
+        "http.server.request.exception",
     )
 
 
-def _route(route: Any, scope: Scope, receive: Any, send: Any) -> None:  # noqa: ARG001
+def route(request: Request, route: Any, scope: Scope) -> None:
     """Of the route that answers, the template is what groups requests; real values are not."""
-    request = request_of(scope)
-    if request is not None:
-        request.route = request.prefix + _template(route, scope)
+    request.route = request.prefix + _template(route, scope)
 
 
-def _mount(mount: Any, scope: Scope, receive: Any, send: Any) -> None:  # noqa: ARG001
+def _mount(request: Request, mount: Any, scope: Scope) -> None:  # noqa: ARG001
     """A mount's template goes before those of its routes; without routes it is the route."""
-    request = request_of(scope)
-    if request is not None:
-        request.pass_mount(mount, mount.path)
-        if not mount.routes:
-            request.route = request.prefix
+    request.pass_mount(mount, mount.path)
+    if not mount.routes:
+        request.route = request.prefix
 
 
 def _template(route: Any, scope: Scope) -> str:
@@ -86,8 +94,14 @@ def _template(route: Any, scope: Scope) -> str:
     return str(route.path_format)
 
 
+MEASURES = Measures(
+    known=(HTTP_REQUEST_METHOD, URL_SCHEME, NETWORK_PROTOCOL_VERSION),
+    learnt=(HTTP_ROUTE, HTTP_RESPONSE_STATUS_CODE, ERROR_TYPE),
+    of=(Measure(HTTP_SERVER_REQUEST_DURATION),),
+)
+
 # Both instrumentors have them: each is complete when the other is switched off.
 ROUTES = (
-    Step("starlette.routing", "Route.handle", _route),
+    Step("starlette.routing", "Route.handle", route),
     Step("starlette.routing", "Mount.handle", _mount),
 )

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from eai_autotrace.instrumentors._asgi import ROUTES, http_request
+from eai_autotrace.instrumentors._asgi import MEASURES, ROUTES, http_request, route
 
 from eai_autotrace.instrumentation import Instrumentor, Operation, Server, Step
 
@@ -42,13 +42,17 @@ def _is_configured(app: Any) -> bool:
     return configured is not None and not _NATIVE_DEFAULTS.items() <= configured.items()
 
 
-def _request(app: Any, scope: Scope) -> Operation | None:
-    return None if _is_configured(app) else http_request(scope)
-
-
-def _displace_native(app: Any, scope: Scope, receive: Any, send: Any) -> None:  # noqa: ARG001
+def _displace_native(app: Any, scope: Scope) -> None:
+    """Keep FastAPI's telemetry out of a request, unless the application asked for it."""
     if scope["type"] == "http" and not _is_configured(app):
         scope.setdefault(_NATIVE, None)
+
+
+def _request(app: Any, scope: Scope) -> Operation | None:
+    if scope["type"] != "http" or _is_configured(app):
+        return None
+    scope.setdefault(_NATIVE, None)
+    return http_request(scope)
 
 
 class FastAPIInstrumentor(Instrumentor):
@@ -56,8 +60,7 @@ class FastAPIInstrumentor(Instrumentor):
 
     library = "fastapi >= 0.95, < 1"
     targets = (
-        Server("fastapi.applications", "FastAPI.__call__", _request),
-        Step("fastapi.applications", "FastAPI.__call__", _displace_native),
-        Step("fastapi.routing", "APIRoute.handle", ROUTES[0].notice),
+        Server("fastapi.applications", "FastAPI.__call__", _request, MEASURES, _displace_native),
+        Step("fastapi.routing", "APIRoute.handle", route),
         *ROUTES,
     )

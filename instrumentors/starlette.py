@@ -12,7 +12,7 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING, Any
 
-from eai_autotrace.instrumentors._asgi import ROUTES, http_request
+from eai_autotrace.instrumentors._asgi import MEASURES, ROUTES, http_request
 
 from eai_autotrace.instrumentation import Instrumentor, Operation, Server
 
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 
 def _request(app: Any, scope: MutableMapping[str, Any]) -> Operation | None:
+    if scope["type"] != "http":
+        return None
     # A FastAPI application is a Starlette one too, but has an instrumentor of its own.
     fastapi = sys.modules.get("fastapi.applications")
     if fastapi is not None and isinstance(app, fastapi.FastAPI):
@@ -32,4 +34,4 @@ class StarletteInstrumentor(Instrumentor):
     """Trace ``starlette.applications.Starlette``."""
 
     library = "starlette >= 0.27, < 2"
-    targets = (Server("starlette.applications", "Starlette.__call__", _request), *ROUTES)
+    targets = (Server("starlette.applications", "Starlette.__call__", _request, MEASURES), *ROUTES)

@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from eai_autotrace.config import Config
 from eai_autotrace.instrumentation import Instrumentor
-from eai_autotrace.semconv import attributes
+from eai_autotrace.semconv import attributes, metrics
 
 ROOT = Path(__file__).parents[1]
 OURS = sorted(
@@ -32,7 +33,7 @@ each = pytest.mark.parametrize("entry_point", OURS, ids=lambda entry_point: entr
 def _found(instrumentor):
     """The objects that an instrumentor patches, by target."""
     found = {}
-    for target in instrumentor.targets:
+    for target in instrumentor.targets_for(Config()):
         owner = importlib.import_module(target.module)
         *owners, name = target.path.split(".")
         for part in owners:
@@ -73,7 +74,7 @@ def test_an_instrumentor_says_what_it_is(entry_point):
     assert kind.__name__.endswith("Instrumentor")
     assert " >= " in kind.library
     assert ", < " in kind.library
-    assert kind.targets
+    assert kind().targets_for(Config())
 
 
 @each
@@ -95,7 +96,8 @@ def test_every_target_resolves(entry_point):
     """
     instrumentor = entry_point.load()()
 
-    assert len(_found(instrumentor)) == len({(t.module, t.path) for t in instrumentor.targets})
+    targets = instrumentor.targets_for(Config())
+    assert len(_found(instrumentor)) == len({(t.module, t.path) for t in targets})
 
 
 @each
@@ -139,3 +141,18 @@ def test_every_name_is_a_convention():
     }
 
     assert {name for name in names if name not in REGISTRY and not name.startswith("eai.")} == set()
+
+
+def test_every_metric_is_a_convention():
+    """
+    Each metric has the name, the instrument and the unit of the conventions, or stands under ``eai.``.
+    """
+    text = (ROOT / "tests" / "semconv" / "metrics.tsv").read_text()
+    registry = {tuple(line.split("\t")[:3]) for line in text.splitlines()}
+    ours = {
+        (metric.name, metric.instrument, metric.unit)
+        for metric in vars(metrics).values()
+        if isinstance(metric, metrics.Metric) and not metric.name.startswith("eai.")
+    }
+
+    assert ours - registry == set()

@@ -6,27 +6,41 @@ Everything here is guarded. What fails, fails without the user's program noticin
 
 from __future__ import annotations
 
+from functools import cached_property
+from time import time_ns
 from typing import TYPE_CHECKING, Any, Final
 
-from opentelemetry import context as context_api
-from opentelemetry import trace
+from opentelemetry import metrics, trace
+from opentelemetry.context import _RUNTIME_CONTEXT, Context, detach
 from opentelemetry.context import _SUPPRESS_INSTRUMENTATION_KEY as _SUPPRESSED
 from opentelemetry.trace import StatusCode
+from opentelemetry.trace.propagation import _SPAN_KEY
 
 from eai_autotrace import __version__
+from eai_autotrace.config import Config
+from eai_autotrace.instrumentation.exceptions import Exceptions, qualified
 from eai_autotrace.instrumentation.guard import guard, report
+from eai_autotrace.instrumentation.metrics import Recorder
+from eai_autotrace.instrumentation.operation import Operation
 from eai_autotrace.semconv.attributes import EAI_OUTCOME, ERROR_TYPE, SCHEMA_URL
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from opentelemetry.context import Context
+    from opentelemetry.metrics import Meter, MeterProvider
     from opentelemetry.trace import Span, TracerProvider
 
-    from eai_autotrace.instrumentation.operation import Operation
+    from eai_autotrace.instrumentation.metrics import Measures
     from eai_autotrace.instrumentation.patch import Patch
 
     Attributes = Mapping[str, Any]
+
+# Without the functions around them, which only call them.
+get_current: Final = _RUNTIME_CONTEXT.get_current
+_attach: Final = _RUNTIME_CONTEXT.attach
+
+DEFAULTS: Final = Config()
+"""The settings where nobody has set any."""
 
 # The key of older releases, which other projects still set.
 _SUPPRESSED_PLAINLY: Final = "suppress_instrumentation"
@@ -34,16 +48,16 @@ _SUPPRESSED_PLAINLY: Final = "suppress_instrumentation"
 
 def error_type(error: BaseException) -> Attributes:
     """``error.type`` as the convention has it: the qualified class name, bare for built-ins."""
-    kind = type(error)
-    if kind.__module__ == "builtins":
-        return {ERROR_TYPE: kind.__qualname__}
-    return {ERROR_TYPE: f"{kind.__module__}.{kind.__qualname__}"}
+    return {ERROR_TYPE: qualified(type(error))}
 
 
 def is_suppressed() -> bool:
-    """Whether OpenTelemetry's suppression keys are set in the current context; one look for both."""
-    current = context_api.get_current()
-    return bool(current and (current.get(_SUPPRESSED) or current.get(_SUPPRESSED_PLAINLY)))
+    """Whether one of OpenTelemetry's suppression keys is set in the current context."""
+    return _suppresses(get_current())
+
+
+def _suppresses(context: Context) -> bool:
+    return bool(context.get(_SUPPRESSED) or context.get(_SUPPRESSED_PLAINLY))
 
 
 def is_cancellation(error: BaseException) -> bool:
@@ -63,37 +77,64 @@ class Active:
     Whoever starts it either calls `leave` in the same task, or never enters its context.
     """
 
-    __slots__ = ("_describe_error", "_outer", "_token", "context", "ended", "name", "span")
+    __slots__ = (
+        "_measured",
+        "_outer",
+        "_recorder",
+        "_started",
+        "_token",
+        "_tracing",
+        "context",
+        "ended",
+        "exception",
+        "is_recording",
+        "name",
+        "span",
+    )
 
-    def __init__(
+    def __init__(  # noqa: PLR0913, PLR0917 - made in one place
         self,
-        name: str,
+        operation: Operation,
         span: Span,
         context: Context,
-        describe_error: Callable[[BaseException], Attributes],
+        started: int,
+        tracing: Tracing,
+        recorder: Recorder | None,
     ) -> None:
-        self.name = name
+        self.name = operation.name
+        self.exception = operation.exception
         self.span = span
         self.context = context
         self.ended = False
-        self._describe_error = describe_error
+        self.is_recording = span.is_recording()
+        self._measured = operation.measured
+        self._recorder = recorder
+        self._tracing = tracing
+        self._started = started
         self._token: Any = None
         self._outer: Context | None = None
+        if recorder is not None and recorder.counts:
+            recorder.count(operation.measured, 1)
+
+    @property
+    def is_measured(self) -> bool:
+        """Whether somebody wants to know of its end: its span, or a metric."""
+        return self.is_recording or self._recorder is not None
 
     def enter(self) -> None:
         """Make the span current in this task until `leave`."""
-        self._token = context_api.attach(self.context)
+        self._token = _attach(self.context)
 
     def leave(self) -> None:
         """Give back the context that was current before `enter`. Same task, same frame."""
         token, self._token = self._token, None
         if token is not None:
-            context_api.detach(token)
+            detach(token)
 
     def step_in(self) -> None:
         """Make the span current without a token, for code that may be left anywhere."""
-        self._outer = context_api.get_current()
-        context_api.attach(self.context)
+        self._outer = get_current()
+        _attach(self.context)
 
     def step_out(self) -> None:
         """
@@ -103,7 +144,7 @@ class Active:
         """
         outer, self._outer = self._outer, None
         if outer is not None and trace.get_current_span() is self.span:
-            context_api.attach(outer)
+            _attach(outer)
 
     def end(self, attributes: Attributes | None = None) -> None:
         """End the span; an ``error.type`` among the attributes makes it an error."""
@@ -111,9 +152,14 @@ class Active:
             return
         self.ended = True
         try:
-            if attributes:
-                self._set(attributes)
-            self.span.end()
+            now = time_ns()
+            if self.is_recording:
+                if attributes:
+                    self._set(attributes)
+                self.span.end(now)
+            if self._recorder is not None:
+                context = self.context if self.is_recording else None
+                self._recorder.end(self._measured, attributes or {}, now - self._started, context)
         except Exception as failure:  # noqa: BLE001 - the boundary
             report("ending a span", failure)
 
@@ -127,7 +173,9 @@ class Active:
                 closed = isinstance(error, GeneratorExit)
                 described[EAI_OUTCOME] = "closed" if closed else "cancelled"
             else:
-                described |= {**error_type(error), **self._describe_error(error)}
+                described |= {**error_type(error), **self._tracing.describe_error(error)}
+                if self.exception is not None:
+                    self._tracing.exceptions.record(self.exception, error, self.span, self.context)
         self.end(described)
 
     def abandon(self) -> None:
@@ -145,7 +193,8 @@ class _Nothing(Active):
     """The null object: stands in where nothing is to be traced or starting failed."""
 
     def __init__(self) -> None:
-        super().__init__("", trace.INVALID_SPAN, context_api.Context(), error_type)
+        tracing: Any = None
+        super().__init__(Operation(""), trace.INVALID_SPAN, Context(), 0, tracing, None)
         self.ended = True
 
     def enter(self) -> None:
@@ -165,38 +214,81 @@ class Tracing:
     Args:
         scope: The instrumentation scope's name.
         describe_error: Attributes for an exception of the library, never its message.
+        config: The settings.
         tracer_provider: Where spans go; ``None`` is the global provider.
+        meter_provider: Where measures go; ``None`` is the global provider.
+
+    Attributes:
+        exceptions: Records exceptions that end operations.
     """
 
     def __init__(
         self,
         scope: str,
         describe_error: Callable[[BaseException], Attributes] = error_type,
+        config: Config = DEFAULTS,
         tracer_provider: TracerProvider | None = None,
+        meter_provider: MeterProvider | None = None,
     ) -> None:
+        self._scope = scope
         self._tracer = trace.get_tracer(scope, __version__, tracer_provider, SCHEMA_URL)
         # A tracer that decides without attributes has a start that asks for them afterwards.
-        self._start_lazily = getattr(self._tracer, "start_span_lazily", None)
-        self._describe_error = describe_error
+        self._start_described = getattr(self._tracer, "start_described", None)
+        self._meter_provider = meter_provider
+        self.describe_error = describe_error
+        self.exceptions = Exceptions(scope, config)
 
-    def start(self, operation: Operation | None) -> Active:
+    @cached_property
+    def meter(self) -> Meter:
+        """The instrumentor's meter, made when a target is patched that has measures."""
+        return metrics.get_meter(
+            self._scope, __version__, self._meter_provider, schema_url=SCHEMA_URL
+        )
+
+    def start(
+        self,
+        operation: Operation | None,
+        recorder: Recorder | None = None,
+        made: type[Active] = Active,
+    ) -> Active:
         """Start what was described. The caller is inside a guard and decides about the context."""
-        if operation is None or is_suppressed():
+        ambient = get_current()
+        if operation is None or (ambient and _suppresses(ambient)):
             return NOTHING
-        name, parent, kind = operation.name, operation.parent, operation.kind
-        if self._start_lazily is not None:
-            span = self._start_lazily(
-                name, parent, kind, operation.known_attributes, operation.links
+        parent = operation.parent
+        base = ambient if parent is None else parent
+        # One clock for the span and its measures: they say the same duration.
+        now = time_ns()
+        if self._start_described is not None:
+            outer: Any = base.get(_SPAN_KEY)
+            span = self._start_described(
+                operation.name,
+                base,
+                None if outer is None else outer.get_span_context(),
+                operation.kind,
+                operation.known_attributes,
+                operation.links,
+                now,
             )
         else:
             span = self._tracer.start_span(
-                name, parent, kind, operation.known_attributes(), operation.links
+                operation.name,
+                parent,
+                operation.kind,
+                operation.known_attributes(),
+                operation.links,
+                now,
             )
-        context = trace.set_span_in_context(span, parent)
-        return Active(name, span, context, self._describe_error)
+        context = Context({**base, _SPAN_KEY: span})
+        return made(operation, span, context, now, self, recorder)
 
     def beginner(
-        self, describe: Callable[..., Operation | None], what: str, patch: Patch
+        self,
+        describe: Callable[..., Operation | None],
+        what: str,
+        patch: Patch,
+        measures: Measures | None = None,
+        made: type[Active] = Active,
     ) -> Callable[[tuple[Any, ...], dict[str, Any]], Active]:
         """
         A guarded start for the calls of one patched function.
@@ -205,13 +297,16 @@ class Tracing:
             describe: Gets the call's arguments.
             what: The activity, for the report of a failure.
             patch: Nothing is started once it is removed.
+            measures: What is measured of each operation.
+            made: The class of what is started.
         """
+        recorder = Recorder(measures, self.meter) if measures else None
 
         def begin(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Active:
             try:
                 if not patch.active:
                     return NOTHING
-                return self.start(describe(*args, **kwargs))
+                return self.start(describe(*args, **kwargs), recorder, made)
             except Exception as failure:  # noqa: BLE001 - the boundary
                 report(what, failure)
                 return NOTHING

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 import wrapt
 from opentelemetry.instrumentation.instrumentor import BaseInstrumentor
 
+from eai_autotrace.config.process import configuration
 from eai_autotrace.instrumentation.active import Tracing, error_type
 from eai_autotrace.instrumentation.guard import guard
 from eai_autotrace.instrumentation.patch import MissingTargetError, Patch
@@ -15,6 +16,8 @@ from eai_autotrace.instrumentation.patch import MissingTargetError, Patch
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping
     from types import ModuleType
+
+    from eai_autotrace.config import Config
 
 _logger = logging.getLogger("eai_autotrace")
 
@@ -43,19 +46,20 @@ class Instrumentor(BaseInstrumentor):
     Traces one library. A subclass says which, and what of it.
 
     ``instrument()`` imports nothing of the library: each target is patched when the application
-    imports its module, or at once where it has. A target that the installed version lacks is left
+    imports its module, or at once where it has. Settings are the process's; ``instrument(config=)``
+    takes others, ``tracer_provider=`` and ``meter_provider=`` other providers. A target that the installed version lacks is left
     out, the others still work.
 
     Attributes:
         library: The requirement that the library must meet, such as ``"asyncpg >= 0.27"``.
-        targets: The functions to patch.
+        targets: The functions to patch, where no setting changes them; see `targets_for`.
         supersedes: Names of other projects' instrumentors for the same library, besides the
             library's own name.
         missing: The targets that the imported version does not have.
     """
 
     library: ClassVar[str]
-    targets: ClassVar[tuple[AnyTarget, ...]]
+    targets: ClassVar[tuple[AnyTarget, ...]] = ()
     supersedes: ClassVar[tuple[str, ...]] = ()
 
     def __init__(self) -> None:
@@ -72,6 +76,15 @@ class Instrumentor(BaseInstrumentor):
         """The library's requirement, as OpenTelemetry asks for it."""
         return (self.library,)
 
+    def targets_for(self, config: Config) -> tuple[AnyTarget, ...]:  # noqa: ARG002 - others do
+        """
+        The functions to patch under some settings.
+
+        Where settings change what is described, describing functions are methods of an object
+        that has the settings, made here.
+        """
+        return self.targets
+
     def describe_error(self, error: BaseException) -> Mapping[str, Any]:
         """
         Attributes of an exception that a traced call raised.
@@ -81,9 +94,16 @@ class Instrumentor(BaseInstrumentor):
         return error_type(error)
 
     def _instrument(self, **kwargs: Any) -> None:
-        tracing = Tracing(type(self).__module__, self.describe_error, kwargs.get("tracer_provider"))
+        config = kwargs.get("config") or configuration()
+        tracing = Tracing(
+            type(self).__module__,
+            self.describe_error,
+            config,
+            kwargs.get("tracer_provider"),
+            kwargs.get("meter_provider"),
+        )
         self._patching = _Patching(tracing)
-        for target in self.targets:
+        for target in self.targets_for(config):
             self._patching.await_module(target)
 
     def _uninstrument(self, **_: Any) -> None:

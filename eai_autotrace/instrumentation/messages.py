@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from eai_autotrace.instrumentation.active import Active, Tracing
     from eai_autotrace.instrumentation.arguments import Arguments
+    from eai_autotrace.instrumentation.metrics import Measures
     from eai_autotrace.instrumentation.operation import Operation
     from eai_autotrace.instrumentation.patch import Patch
 
@@ -39,6 +40,7 @@ class Handler:
         parameter: The parameter that takes the callback.
         describe: Gets the object the function was called on and the message.
         skip: Tells callbacks apart that are the library's own.
+        measures: What is measured of each message.
     """
 
     module: str
@@ -46,6 +48,7 @@ class Handler:
     parameter: str
     describe: Callable[[Any, Any], Operation | None]
     skip: Callable[[Any], bool] = lambda _callback: False
+    measures: Measures | None = None
 
     is_shared: ClassVar = False
 
@@ -75,7 +78,7 @@ class Handler:
         """The callback, run in the span of each message it is given."""
         what = f"tracing a message of {self.module} {self.path}"
         begin = tracing.beginner(
-            lambda message, *_, **__: self.describe(owner, message), what, patch
+            lambda message, *_, **__: self.describe(owner, message), what, patch, self.measures
         )
         shape = async_call if inspect.iscoroutinefunction(callback) else any_call
         traced = wraps(callback)(shape(callback, begin, end_plainly))
@@ -98,18 +101,20 @@ class Items:
         module: The module that defines the iterator.
         path: Its ``__anext__``.
         describe: Gets the iterator and the message.
+        measures: What is measured of each message.
     """
 
     module: str
     path: str
     describe: Callable[[Any, Any], Operation | None]
+    measures: Measures | None = None
 
     is_shared: ClassVar = False
 
     def wrapper(self, patch: Patch, tracing: Tracing) -> Callable[..., Any]:
         """The function that takes the original's place."""
         what = f"tracing a message of {self.module} {self.path}"
-        begin = tracing.beginner(self.describe, what, patch)
+        begin = tracing.beginner(self.describe, what, patch, self.measures)
 
         @wraps(patch.original)
         async def wrapper(iterator: Any) -> Any:

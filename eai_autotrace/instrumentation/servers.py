@@ -14,14 +14,15 @@ from dataclasses import dataclass
 from functools import wraps
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from eai_autotrace.instrumentation.active import NOTHING
+from eai_autotrace.instrumentation.active import NOTHING, Active
 from eai_autotrace.instrumentation.guard import guard, report
 from eai_autotrace.semconv.attributes import ERROR_TYPE, HTTP_RESPONSE_STATUS_CODE, HTTP_ROUTE
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, MutableMapping
 
-    from eai_autotrace.instrumentation.active import Active, Tracing
+    from eai_autotrace.instrumentation.active import Tracing
+    from eai_autotrace.instrumentation.metrics import Measures
     from eai_autotrace.instrumentation.operation import Operation
     from eai_autotrace.instrumentation.patch import Patch
 
@@ -32,24 +33,21 @@ _KEY = "eai_autotrace.request"
 _SERVER_ERROR = 500
 
 
-class Request:
+class Request(Active):
     """
     An HTTP request under way.
 
     Attributes:
-        active: Its span.
         route: The template of the route that answers, mounts included; ``None`` while not known.
         prefix: The templates of the mounts passed so far.
     """
 
-    __slots__ = ("_mount", "_status", "active", "prefix", "route")
-
-    def __init__(self, active: Active) -> None:
-        self.active = active
-        self.route: str | None = None
-        self.prefix = ""
-        self._mount: Any = None
-        self._status: int | None = None
+    # As most requests leave them: nothing is set that stays so.
+    route: str | None = None
+    prefix = ""
+    _mount: Any = None
+    _status: int | None = None
+    _send: Send
 
     def pass_mount(self, mount: Any, path: str) -> None:
         """Add a mount's template to the prefix; once, however often the same one is reported."""
@@ -59,51 +57,49 @@ class Request:
 
     def sending(self, send: Send) -> Send:
         """The server's ``send``, which also tells the status and the end of the response."""
-        if not self.active.span.is_recording():
+        if not self.is_measured:
             return send
+        self._send = send
+        return self.send
 
-        async def traced_send(message: MutableMapping[str, Any]) -> None:
-            await send(message)
-            try:
-                if message["type"] == "http.response.start":
-                    self._status = message["status"]
-                elif message["type"] == "http.response.body" and not message.get("more_body"):
-                    self.end()
-            except Exception as failure:  # noqa: BLE001 - the boundary
-                report("reading an HTTP response", failure)
+    def send(self, message: MutableMapping[str, Any]) -> Awaitable[None]:
+        """Send a part of the response. A plain function: a coroutine less for each part."""
+        try:
+            if message["type"] == "http.response.start":
+                self._status = message["status"]
+            elif message["type"] == "http.response.body" and not message.get("more_body"):
+                return self._send_last(message)
+        except Exception as failure:  # noqa: BLE001 - the boundary
+            report("reading an HTTP response", failure)
+        return self._send(message)
 
-        return traced_send
+    async def _send_last(self, message: MutableMapping[str, Any]) -> None:
+        await self._send(message)
+        self.finish()
 
-    def end(self, error: BaseException | None = None) -> None:
+    def finish(self, error: BaseException | None = None) -> None:
         """End the span, with the route in its name and what the response said."""
-        if self.active.ended:
-            return
-        if not self.active.span.is_recording():
-            self.active.end()
+        if self.ended:
             return
         attributes: dict[str, Any] = {}
-        with guard("describing an HTTP response"):
-            attributes = self._attributes()
-            if self.route:
-                self.active.span.update_name(f"{self.active.name} {self.route}")
+        try:
+            if self.is_measured:
+                attributes = self._attributes()
+            if self.route and self.is_recording:
+                self.span.update_name(f"{self.name} {self.route}")
+        except Exception as failure:  # noqa: BLE001 - the boundary
+            report("describing an HTTP response", failure)
         if error is None:
-            self.active.end(attributes)
+            self.end(attributes)
         else:
-            self.active.fail(error, attributes)
+            self.fail(error, attributes)
 
     def _attributes(self) -> dict[str, Any]:
-        attributes: dict[str, Any] = {HTTP_ROUTE: self.route}
-        if self._status is not None:
-            attributes[HTTP_RESPONSE_STATUS_CODE] = self._status
-            if self._status >= _SERVER_ERROR:
-                attributes[ERROR_TYPE] = str(self._status)
+        status = self._status
+        attributes: dict[str, Any] = {HTTP_ROUTE: self.route, HTTP_RESPONSE_STATUS_CODE: status}
+        if status is not None and status >= _SERVER_ERROR:
+            attributes[ERROR_TYPE] = str(status)
         return attributes
-
-
-def request_of(scope: Scope) -> Request | None:
-    """The request that is traced in this scope, or ``None``."""
-    request: Request | None = scope.get(_KEY)
-    return None if request is None or request.active.ended else request
 
 
 @dataclass(frozen=True)
@@ -118,39 +114,58 @@ class Server:
         path: Its ``__call__``.
         describe: Gets the application and the ASGI scope, of WebSockets and the lifespan too.
             Gives ``None`` for what gets no span.
+        measures: What is measured of each request.
+        prepare: Gets the same where the call gets no span, mostly because it has one already.
     """
 
     module: str
     path: str
     describe: Callable[[Any, Scope], Operation | None]
+    measures: Measures | None = None
+    prepare: Callable[[Any, Scope], object] | None = None
 
     is_shared: ClassVar = False
 
     def wrapper(self, patch: Patch, tracing: Tracing) -> Callable[..., Any]:
         """The function that takes the original's place."""
-        begin = tracing.beginner(self._operation, f"tracing {self.module} {self.path}", patch)
+        what = f"tracing {self.module} {self.path}"
+        begin: Any = tracing.beginner(self.describe, what, patch, self.measures, Request)
+        prepare = self._preparing(what, patch)
 
         @wraps(patch.original)
         async def wrapper(app: Any, scope: Scope, receive: Any, send: Send) -> None:
-            active = begin((app, scope), {})
-            if active is NOTHING:
+            outer = scope.get(_KEY)
+            request: Any = NOTHING
+            if outer is None or outer.ended:
+                request = begin((app, scope), {})
+            if request is NOTHING:
+                prepare(app, scope)
                 await patch.original(app, scope, receive, send)
                 return
-            request = scope[_KEY] = Request(active)
-            active.enter()
+            scope[_KEY] = request
+            request.enter()
             try:
                 await patch.original(app, scope, receive, request.sending(send))
             except BaseException as error:
-                active.leave()
-                request.end(error)
+                request.leave()
+                request.finish(error)
                 raise
-            active.leave()
-            request.end()
+            request.leave()
+            request.finish()
 
         return wrapper
 
-    def _operation(self, app: Any, scope: Scope) -> Operation | None:
-        return self.describe(app, scope) if request_of(scope) is None else None
+    def _preparing(self, what: str, patch: Patch) -> Callable[[Any, Scope], None]:
+        own = self.prepare
+        if own is None:
+            return lambda _app, _scope: None
+
+        def prepare(app: Any, scope: Scope) -> None:
+            with guard(what):
+                if patch.active:
+                    own(app, scope)
+
+        return prepare
 
 
 @dataclass(frozen=True)
@@ -161,12 +176,12 @@ class Step:
     Attributes:
         module: The module that defines the function.
         path: The function in that module.
-        notice: Gets the function's arguments before it does, for what it can learn from them.
+        notice: Gets the request, the application and the ASGI scope, for what it can learn.
     """
 
     module: str
     path: str
-    notice: Callable[[Any, Scope, Any, Send], None]
+    notice: Callable[[Request, Any, Scope], None]
 
     # It makes no spans, so it does not matter whose it is.
     is_shared: ClassVar = True
@@ -179,8 +194,9 @@ class Step:
         @wraps(patch.original)
         async def wrapper(app: Any, scope: Scope, receive: Any, send: Send) -> None:
             try:
-                if patch.active:
-                    notice(app, scope, receive, send)
+                request = scope.get(_KEY)
+                if request is not None and not request.ended and patch.active:
+                    notice(request, app, scope)
             except Exception as failure:  # noqa: BLE001 - the boundary
                 report(what, failure)
             await patch.original(app, scope, receive, send)

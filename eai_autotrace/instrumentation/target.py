@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from eai_autotrace.instrumentation.active import Active, Tracing
+    from eai_autotrace.instrumentation.metrics import Measures
     from eai_autotrace.instrumentation.operation import Operation
     from eai_autotrace.instrumentation.patch import Patch
 
@@ -57,6 +58,7 @@ class Target:
             operation, or ``None`` for a call that gets no span.
         result: Attributes from what the call returned. An ``error.type`` makes the span an error.
         inject: Where the call carries the trace context.
+        measures: What is measured of each call.
     """
 
     module: str
@@ -64,6 +66,7 @@ class Target:
     describe: Callable[..., Operation | None]
     result: Callable[[Any], Mapping[str, Any]] | None = None
     inject: Inject | None = None
+    measures: Measures | None = None
 
     is_shared: ClassVar = False
 
@@ -71,7 +74,8 @@ class Target:
         """The function that takes the original's place."""
         original = patch.original
         call = self._carrying(patch) if self.inject else _forward(patch)
-        begin = tracing.beginner(self.describe, f"tracing {self.module} {self.path}", patch)
+        what = f"tracing {self.module} {self.path}"
+        begin = tracing.beginner(self.describe, what, patch, self.measures)
         end = self._end() if self.result else end_plainly
         if inspect.isasyncgenfunction(original):
             return wraps(original)(async_stream(call, begin))

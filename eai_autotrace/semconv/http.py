@@ -54,10 +54,6 @@ class Headers:
             return []
         return [value.decode("latin-1") for found, value in self._pairs if found == name]
 
-    def has_any(self, names: frozenset[bytes]) -> bool:
-        """Whether there is a header of one of these names."""
-        return not names.isdisjoint(self._by_name)
-
     def names(self) -> list[str]:
         """The names of all headers."""
         return [name.decode("latin-1") for name in self._by_name]
@@ -74,13 +70,14 @@ def span_name(method: str) -> str:
     return "HTTP" if method == OTHER_METHOD else method
 
 
-def server_attributes(scope: Mapping[str, Any], headers: Headers) -> dict[str, Any]:
+def server_attributes(scope: Mapping[str, Any]) -> dict[str, Any]:
     """
     What is known of a request when it arrives.
 
     Query values of sensitive keys are redacted; of the headers only ``Host`` and ``User-Agent``
     are read.
     """
+    headers = Headers(scope.get("headers") or ())
     method = method_of(scope)
     host, port = _server(scope, headers)
     peer, peer_port = _address(scope.get("client"))

@@ -41,32 +41,33 @@ def quick_decision(sampler: sampling.Sampler) -> Decide | None:
 
     Its samplers record what they sample, add no attributes and keep the parent's trace state.
     """
-    alone = _root_decision(sampler)
-    if alone is not None:
-        return lambda _parent, trace_id: alone(trace_id)
     if type(sampler) not in _PARENT_BASED:
-        return None
-    root = _root_decision(sampler._root)  # type: ignore[attr-defined]
+        return _decision(sampler, follows=False)
     follows = all(_static(getattr(sampler, name)) is on for name, on in _DELEGATES.items())
-    if root is None or not follows:
+    return _decision(sampler._root, follows=True) if follows else None  # type: ignore[attr-defined]
+
+
+def _decision(sampler: sampling.Sampler, *, follows: bool) -> Decide | None:
+    """The decision of a sampler, for all traces or for those that begin here."""
+    bound = _bound(sampler)
+    if bound is None:
         return None
+    limit: int = sampling.TraceIdRatioBased.TRACE_ID_LIMIT
 
     def decide(parent: SpanContext | None, trace_id: int) -> bool:
-        if parent is None:
-            return root(trace_id)
-        return bool(parent.trace_flags & 1)
+        if follows and parent is not None:
+            return bool(parent.trace_flags & 1)
+        return trace_id & limit < bound
 
     return decide
 
 
-def _root_decision(sampler: sampling.Sampler) -> Callable[[int], bool] | None:
+def _bound(sampler: sampling.Sampler) -> int | None:
+    """The lower bits of the trace ids below which are sampled."""
     static = _static(sampler)
     if static is not None:
-        return lambda _trace_id: static
-    if type(sampler) is not sampling.TraceIdRatioBased:
-        return None
-    bound, limit = sampler.bound, sampler.TRACE_ID_LIMIT
-    return lambda trace_id: trace_id & limit < bound
+        return sampling.TraceIdRatioBased.TRACE_ID_LIMIT + 1 if static else 0
+    return sampler.bound if type(sampler) is sampling.TraceIdRatioBased else None
 
 
 def _static(sampler: sampling.Sampler) -> bool | None:

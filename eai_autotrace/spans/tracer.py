@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from opentelemetry.context import Context
-    from opentelemetry.sdk.trace.sampling import SamplingResult
     from opentelemetry.trace import Link, SpanContext
 
 _SAMPLED, _RANDOM = 1, 2
@@ -34,10 +33,13 @@ class Tracer(sdk.Tracer):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self._decide = quick_decision(self.sampler)
-        self._is_random = type(self.id_generator) is RandomIdGenerator
         counts = type(self._tracer_metrics).__name__ != "NoOpTracerMetrics"
         self._count_start = self._tracer_metrics.start_span if counts else None
+        self._decide = None if counts else quick_decision(self.sampler)
+        generator = self.id_generator
+        self._is_random = type(generator) is RandomIdGenerator
+        self._new_trace_id = trace_id if self._is_random else generator.generate_trace_id
+        self._new_span_id = span_id if self._is_random else generator.generate_span_id
 
     def start_span(
         self,
@@ -51,65 +53,73 @@ class Tracer(sdk.Tracer):
         set_status_on_exception: bool = True,
     ) -> api.Span:
         """Start a span; it is not made current."""
-        return self._start(
-            (name, context, kind, lambda: attributes, links),
-            start_time,
-            record_exception=record_exception,
-            set_status_on_exception=set_status_on_exception,
+        parent = api.get_current_span(context).get_span_context()
+        if parent is not None and not isinstance(parent, api.SpanContext):
+            raise TypeError("parent_span_context must be a SpanContext or None.")
+        span = self.start_described(
+            name, context, parent, kind, lambda: attributes, links, start_time
         )
+        if not record_exception:
+            span._record_exception = False  # type: ignore[attr-defined]
+        if not set_status_on_exception:
+            span._set_status_on_exception = False  # type: ignore[attr-defined]
+        return span
 
-    def start_span_lazily(
+    def start_described(
         self,
         name: str,
         context: Context | None,
+        parent: SpanContext | None,
         kind: SpanKind,
         attributes: Callable[[], Any],
         links: Sequence[Link] | None,
+        start_time: int | None,
     ) -> api.Span:
-        """Start a span whose attributes are only worked out if the sampler wants or keeps them."""
-        return self._start((name, context, kind, attributes, links))
+        """
+        Start a span whose attributes are only worked out if the sampler wants or keeps them.
 
-    def _start(
-        self,
-        described: tuple[Any, ...],
-        start_time: int | None = None,
-        *,
-        record_exception: bool = True,
-        set_status_on_exception: bool = True,
-    ) -> api.Span:
-        name, context, kind, attributes, links = described
-        parent: SpanContext | None = api.get_current_span(context).get_span_context()
-        if parent is not None and not isinstance(parent, api.SpanContext):
-            raise TypeError("parent_span_context must be a SpanContext or None.")
+        Args:
+            name: Its name.
+            context: The context that it is started in; ``None`` is the current one.
+            parent: The context of the span in there, which the caller has looked up.
+            kind: Its kind.
+            attributes: Gives its attributes.
+            links: Its links.
+            start_time: When it started, in nanoseconds since 1970; ``None`` is now.
+        """
         if not self._tracer_config.is_enabled:
             return NonRecordingSpan(context=parent or api.INVALID_SPAN_CONTEXT)
-        if parent is not None and not parent.is_valid:
-            parent = None
-        trace = parent.trace_id if parent is not None else self._new_trace_id()
-        result: SamplingResult | None = None
-        ended: Callable[[], None] | None = None
-        if self._decide is not None and self._count_start is None:
-            recorded = sampled = self._decide(parent, trace)
-            state = NO_STATE if parent is None else parent.trace_state
+        if parent is None or not parent.is_valid:
+            parent, state, random = None, NO_STATE, self._random_flag()
+            trace = self._new_trace_id()
         else:
-            asked = result = self.sampler.should_sample(
-                context, trace, name, kind, attributes(), links or ()
+            state, random = parent.trace_state, parent.trace_flags & _RANDOM
+            trace = parent.trace_id
+        if self._decide is None:
+            return self._start_asking(
+                (name, context, parent, kind, attributes, links, start_time), trace, random
             )
-            ended = self._count_start(parent, asked.decision) if self._count_start else None
-            recorded = asked.decision is not Decision.DROP
-            sampled = asked.decision is Decision.RECORD_AND_SAMPLE
-            state = asked.trace_state or NO_STATE
-        made = make_context(trace, self._new_span_id(), self._flags(parent, sampled=sampled), state)
-        if not recorded:
-            return NonRecordingSpan(context=made)
-        known = attributes() if result is None else result.attributes
-        span = self._make(name, made, parent, kind, known, links)
-        if result is not None:
-            span._sampler, span._record_end_metrics = self.sampler, ended
-        if not record_exception:
-            span._record_exception = False
-        if not set_status_on_exception:
-            span._set_status_on_exception = False
+        sampled = self._decide(parent, trace)
+        made = make_context(trace, self._new_span_id(), FLAGS[random | sampled], state)
+        if not sampled:
+            return NonRecordingSpan(made)
+        span = self._make(name, made, parent, kind, attributes(), links)
+        span.begin(start_time, context)
+        return span
+
+    def _start_asking(self, described: tuple[Any, ...], trace: int, random: int) -> api.Span:
+        """Start a span of which a sampler decides that is not known here, or that is counted."""
+        name, context, parent, kind, attributes, links, start_time = described
+        result = self.sampler.should_sample(context, trace, name, kind, attributes(), links or ())
+        ended = self._count_start(parent, result.decision) if self._count_start else None
+        sampled = _SAMPLED if result.decision is Decision.RECORD_AND_SAMPLE else 0
+        made = make_context(
+            trace, self._new_span_id(), FLAGS[random | sampled], result.trace_state or NO_STATE
+        )
+        if result.decision is Decision.DROP:
+            return NonRecordingSpan(made)
+        span = self._make(name, made, parent, kind, result.attributes, links)
+        span._sampler, span._record_end_metrics = self.sampler, ended
         span.begin(start_time, context)
         return span
 
@@ -169,18 +179,8 @@ class Tracer(sdk.Tracer):
             span._links = span._new_links(links)
         return span
 
-    def _flags(self, parent: SpanContext | None, *, sampled: bool) -> api.TraceFlags:
-        if parent is not None:
-            random = parent.trace_flags & _RANDOM
-        else:
-            random = _RANDOM if self._is_random or self.id_generator.is_trace_id_random() else 0
-        return FLAGS[random | (_SAMPLED if sampled else 0)]
-
-    def _new_trace_id(self) -> int:
-        return trace_id() if self._is_random else self.id_generator.generate_trace_id()
-
-    def _new_span_id(self) -> int:
-        return span_id() if self._is_random else self.id_generator.generate_span_id()
+    def _random_flag(self) -> int:
+        return _RANDOM if self._is_random or self.id_generator.is_trace_id_random() else 0
 
 
 class _CurrentSpan:

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 from opentelemetry import trace
 
-from eai_autotrace.instrumentation import Operation, Server, Step, request_of
+from eai_autotrace.instrumentation import Operation, Server, Step
 
 SOURCE = """
 class App:
@@ -25,10 +25,8 @@ def _describe(_app, scope):
     return Operation(name="GET") if scope["type"] == "http" else None
 
 
-def _notice(_app, scope, _receive, _send):
-    request = request_of(scope)
-    if request is not None:
-        request.route = "/x/{id}"
+def _notice(request, _app, _scope):
+    request.route = "/x/{id}"
 
 
 @pytest.fixture

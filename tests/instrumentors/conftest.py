@@ -6,17 +6,19 @@ from importlib.metadata import entry_points
 
 import pytest
 
+from eai_autotrace.config import Config
+
 
 @pytest.fixture
 def instrument():
-    """Activates instrumentors by the name of the library, and undoes it after the test."""
+    """Activates instrumentors by the name of the library and settings; undone after the test."""
     made = []
 
-    def instrument(*names):
+    def instrument(*names, **settings):
         for name in names:
             (found,) = entry_points(group="opentelemetry_instrumentor", name=f"eai_{name}")
             instrumentor = found.load()()
-            instrumentor.instrument()
+            instrumentor.instrument(config=Config(**settings))
             made.append(instrumentor)
 
     yield instrument
@@ -35,8 +37,9 @@ def break_hooks(monkeypatch, lenient):
         for name in names:
             (found,) = entry_points(group="opentelemetry_instrumentor", name=f"eai_{name}")
             kind = found.load()
-            broken = tuple(_broken(target, raising) for target in kind.targets)
-            monkeypatch.setattr(kind, "targets", broken)
+            whole = kind().targets_for(Config())
+            broken = tuple(_broken(target, raising) for target in whole)
+            monkeypatch.setattr(kind, "targets_for", lambda _self, _config, broken=broken: broken)
             monkeypatch.setattr(kind, "describe_error", raising)
 
     return break_hooks

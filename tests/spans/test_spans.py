@@ -323,7 +323,7 @@ def test_a_lazy_start_asks_only_for_what_is_kept():
     for sampler in (sampling.ALWAYS_OFF, sampling.ALWAYS_ON, Adding()):
         provider, exporter = _provider(TracerProvider, sampler=sampler)
         tracer = provider.get_tracer("x")
-        tracer.start_span_lazily("n", None, SpanKind.SERVER, attributes, ()).end()
+        tracer.start_described("n", None, None, SpanKind.SERVER, attributes, (), None).end()
 
     assert len(asked) == 2
     assert exporter.get_finished_spans()[0].attributes["a"] == 1

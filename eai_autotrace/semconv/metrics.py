@@ -1,0 +1,69 @@
+"""
+Every metric this package emits, once.
+
+Names, units and buckets: OpenTelemetry semantic conventions 1.44.0. A test compares this module
+with the conventions' registry.
+"""
+
+from __future__ import annotations
+
+from typing import Final, NamedTuple
+
+# Seconds: HTTP and messaging; databases.
+_REQUESTS: Final = (0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10)
+_QUERIES: Final = (0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1, 5, 10)
+
+HISTOGRAM: Final = "histogram"
+COUNTER: Final = "counter"
+UP_DOWN_COUNTER: Final = "updowncounter"
+
+
+class Metric(NamedTuple):
+    """
+    One metric of the conventions.
+
+    Attributes:
+        name: Its name.
+        unit: Its unit, in UCUM.
+        description: What it measures.
+        instrument: The kind of instrument, as the registry writes it.
+        buckets: A histogram's boundaries; none for OpenTelemetry's default.
+    """
+
+    name: str
+    unit: str
+    description: str
+    instrument: str = HISTOGRAM
+    buckets: tuple[float, ...] = ()
+
+
+HTTP_SERVER_REQUEST_DURATION: Final = Metric(
+    "http.server.request.duration", "s", "Duration of HTTP server requests.", buckets=_REQUESTS
+)
+DB_CLIENT_OPERATION_DURATION: Final = Metric(
+    "db.client.operation.duration",
+    "s",
+    "Duration of database client operations.",
+    buckets=_QUERIES,
+)
+MESSAGING_CLIENT_OPERATION_DURATION: Final = Metric(
+    "messaging.client.operation.duration",
+    "s",
+    "Duration of messaging operation initiated by a producer or consumer client.",
+    buckets=_REQUESTS,
+)
+MESSAGING_PROCESS_DURATION: Final = Metric(
+    "messaging.process.duration", "s", "Duration of processing operation.", buckets=_REQUESTS
+)
+MESSAGING_CLIENT_SENT_MESSAGES: Final = Metric(
+    "messaging.client.sent.messages",
+    "{message}",
+    "Number of messages producer attempted to send to the broker.",
+    COUNTER,
+)
+MESSAGING_CLIENT_CONSUMED_MESSAGES: Final = Metric(
+    "messaging.client.consumed.messages",
+    "{message}",
+    "Number of messages that were delivered to the application.",
+    COUNTER,
+)
