@@ -16,6 +16,7 @@ from opentelemetry.util._importlib_metadata import entry_points
 
 if TYPE_CHECKING:
     from eai_autotrace.config import Config
+    from eai_autotrace.export.result import SpanExporter
 
 _CLASSES: Final = {
     "traces": "OTLPSpanExporter",
@@ -31,6 +32,18 @@ _PACKAGES: Final = {
     "grpc": "opentelemetry.exporter.otlp.proto.grpc",
     "http/protobuf": "opentelemetry.exporter.otlp.proto.http",
 }
+
+
+def span_exporter(config: Config, signal: str, name: str) -> SpanExporter:
+    """
+    An exporter of spans for the pipeline.
+
+    Raises:
+        LookupError: No installed package has an exporter of that name.
+    """
+    from eai_autotrace.export.sdk import SdkExporter  # noqa: PLC0415
+
+    return SdkExporter(name, exporter(config, signal, name))
 
 
 def exporter(config: Config, signal: str, name: str) -> Any:

@@ -11,28 +11,25 @@ import logging
 from typing import TYPE_CHECKING, Any, Final
 
 from opentelemetry import _logs, metrics, trace
-from opentelemetry.sdk._logs import LoggerProvider
-from opentelemetry.sdk._logs.export import BatchLogRecordProcessor
-from opentelemetry.sdk.metrics import MeterProvider
-from opentelemetry.sdk.metrics.export import MetricReader, PeriodicExportingMetricReader
 from opentelemetry.sdk.resources import Resource
-from opentelemetry.sdk.trace import TracerProvider
-from opentelemetry.sdk.trace.export import BatchSpanProcessor, SimpleSpanProcessor
 from opentelemetry.sdk.trace.sampling import ParentBasedTraceIdRatio
 from opentelemetry.util._importlib_metadata import entry_points
 
 from eai_autotrace import __version__
-from eai_autotrace.boot.exporters import exporter
+from eai_autotrace.boot.exporters import exporter, span_exporter
+from eai_autotrace.boot.late import LateLoggerProvider, LateMeterProvider
 from eai_autotrace.config.parse import shown
+from eai_autotrace.export.pipeline import Pipeline
+from eai_autotrace.spans import TracerProvider
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from opentelemetry.sdk.trace import SpanProcessor
     from opentelemetry.sdk.trace.id_generator import IdGenerator
     from opentelemetry.sdk.trace.sampling import Sampler
 
     from eai_autotrace.config import Config
+    from eai_autotrace.export.result import SpanExporter
 
 _logger = logging.getLogger("eai_autotrace")
 
@@ -64,31 +61,53 @@ def _resource(config: Config) -> Resource:
 def _install_traces(config: Config, resource: Resource) -> None:
     if not _is_free(trace.get_tracer_provider(), trace.ProxyTracerProvider):
         return
+    # The end of the process is for boot.lifecycle, which keeps to a budget.
     provider = TracerProvider(
-        sampler=_sampler(config), resource=resource, id_generator=_id_generator(config)
+        sampler=_sampler(config),
+        resource=resource,
+        id_generator=_id_generator(config),
+        shutdown_on_exit=False,
     )
-    for span_exporter in _exporters(config, "traces"):
-        provider.add_span_processor(_processor(config, span_exporter))
+    exporters = list(_exporters(config, "traces", span_exporter))
+    if exporters:
+        provider.add_span_processor(_pipeline(config, exporters))
     trace.set_tracer_provider(provider)
 
 
 def _install_metrics(config: Config, resource: Resource) -> None:
     if not _is_free(metrics.get_meter_provider(), metrics._internal._ProxyMeterProvider):  # noqa: SLF001
         return
-    readers = [
-        made if isinstance(made, MetricReader) else PeriodicExportingMetricReader(made)
-        for made in _exporters(config, "metrics")
-    ]
-    metrics.set_meter_provider(MeterProvider(resource=resource, metric_readers=readers))
+
+    def make() -> metrics.MeterProvider:
+        from opentelemetry.sdk.metrics import MeterProvider  # noqa: PLC0415 - see boot.late
+        from opentelemetry.sdk.metrics.export import (  # noqa: PLC0415
+            MetricReader,
+            PeriodicExportingMetricReader,
+        )
+
+        readers = [
+            made if isinstance(made, MetricReader) else PeriodicExportingMetricReader(made)
+            for made in _exporters(config, "metrics", exporter)
+        ]
+        return MeterProvider(resource=resource, metric_readers=readers, shutdown_on_exit=False)
+
+    metrics.set_meter_provider(LateMeterProvider(make))
 
 
 def _install_logs(config: Config, resource: Resource) -> None:
     if not _is_free(_logs.get_logger_provider(), _logs._internal.ProxyLoggerProvider):  # noqa: SLF001
         return
-    provider = LoggerProvider(resource=resource)
-    for log_exporter in _exporters(config, "logs"):
-        provider.add_log_record_processor(BatchLogRecordProcessor(log_exporter))
-    _logs.set_logger_provider(provider)
+
+    def make() -> _logs.LoggerProvider:
+        from opentelemetry.sdk._logs import LoggerProvider  # noqa: PLC0415 - see boot.late
+        from opentelemetry.sdk._logs.export import BatchLogRecordProcessor  # noqa: PLC0415
+
+        provider = LoggerProvider(resource=resource, shutdown_on_exit=False)
+        for made in _exporters(config, "logs", exporter):
+            provider.add_log_record_processor(BatchLogRecordProcessor(made))
+        return provider
+
+    _logs.set_logger_provider(LateLoggerProvider(make))
 
 
 def _is_free(current: object, proxy: type) -> bool:
@@ -99,10 +118,12 @@ def _is_free(current: object, proxy: type) -> bool:
     return False
 
 
-def _exporters(config: Config, signal: str) -> Iterator[Any]:
+def _exporters(
+    config: Config, signal: str, make: Callable[[Config, str, str], Any]
+) -> Iterator[Any]:
     for name in config.exporters(signal):
         try:
-            made = exporter(config, signal, name)
+            made = make(config, signal, name)
             _logger.info("%s go to %s", signal, _described(config, signal, name))
             yield made
         except Exception as failure:  # noqa: BLE001 - one exporter must not take the others along
@@ -116,15 +137,13 @@ def _described(config: Config, signal: str, name: str) -> str:
     return f"{shown(target.endpoint)} by OTLP over {target.protocol}"
 
 
-def _processor(config: Config, span_exporter: Any) -> SpanProcessor:
-    if not config.batch_enabled:
-        return SimpleSpanProcessor(span_exporter)
-    return BatchSpanProcessor(
-        span_exporter,
-        max_queue_size=config.batch_max_queue_size,
-        schedule_delay_millis=config.batch_schedule_delay * 1000,
-        max_export_batch_size=config.batch_max_export_batch_size,
-        export_timeout_millis=config.batch_export_timeout * 1000,
+def _pipeline(config: Config, exporters: list[SpanExporter]) -> Pipeline:
+    return Pipeline(
+        exporters,
+        queue_size=config.batch_max_queue_size,
+        batch_size=config.batch_max_export_batch_size if config.batch_enabled else 1,
+        delay=config.batch_schedule_delay,
+        timeout=config.batch_export_timeout,
     )
 
 

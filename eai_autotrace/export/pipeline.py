@@ -92,7 +92,7 @@ class Pipeline(SpanProcessor):
         queue.append(span)
         if self._thread is None:
             self._start()
-        elif len(queue) == self._batch:
+        if len(queue) >= self._batch and not self._wake.is_set():
             self._wake.set()
 
     def force_flush(self, timeout_millis: int = 30_000) -> bool:
