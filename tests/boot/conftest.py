@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import importlib.metadata
+import os
 import subprocess
 import sys
+from contextlib import ExitStack
 from pathlib import Path
 from textwrap import dedent
 
 import pytest
+
+from eai_autotrace._testing.process import Program, clean_environment
 
 
 @pytest.fixture
@@ -43,3 +47,18 @@ def environment_without(tmp_path):
         return str(folder / "bin" / "python"), str(loader)
 
     return environment_without
+
+
+@pytest.fixture
+def run_plain(tmp_path):
+    """Starts a program without OpenTelemetry, for comparison."""
+    programs = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+
+    with ExitStack() as running:
+
+        def run_plain(*command, cwd=None, **environ):
+            environment = clean_environment(PATH=programs, **environ)
+            program = Program(command, environment=environment, folder=tmp_path, cwd=cwd)
+            return running.enter_context(program)
+
+        yield run_plain

@@ -1,0 +1,5 @@
+from __future__ import annotations
+
+from work import work
+
+work("main")
