@@ -7,7 +7,7 @@ BIN := .venv/bin
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help test lint demo clean
+.PHONY: help test lint demo bench clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' Makefile
@@ -27,6 +27,11 @@ demo: ## run the example application and print its traces
 	@scripts/prepare test
 	@scripts/servers
 	@$(BIN)/python scripts/demo.py
+
+bench: ## measure the overhead beside bare Python and other tracers (ARGS="--quick")
+	@scripts/prepare test
+	@scripts/servers
+	$(BIN)/python -m benchmarks $(ARGS)
 
 clean: ## remove the environment and everything that was built
 	rm -rf .venv build dist *.egg-info .coverage .hypothesis .mypy_cache .pytest_cache .ruff_cache
