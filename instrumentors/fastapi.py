@@ -1,30 +1,39 @@
 """
 Server spans for FastAPI.
 
-Patches ``FastAPI.__call__``, which every request of an application passes, whatever middleware lies
-around or inside it, and the ``handle`` methods of routes, which know the template that matched.
-FastAPI's own telemetry (since 0.142) stands aside, unless the application configured it: then it
-stays, and there is no span of ours. Headers (but for ``Host`` and ``User-Agent``) and bodies are
-never recorded, nor the values of sensitive query keys.
+Patches ``FastAPI.__call__``, which every request and every WebSocket connection of an application
+passes, whatever middleware lies around or inside it; the ``handle`` methods of routes, which know
+the template that matched, so that nothing is matched a second time; ``BackgroundTask.__call__``;
+and ``RequestValidationError``, of which the kinds of faults are recorded. FastAPI's own telemetry
+(since 0.142) stands aside, unless the application configured it: then it stays, without a span of
+ours, and gets the attributes that it lacks. Headers are recorded only where a setting names them
+(but for ``Host``, ``User-Agent`` and what proxies add), the values of sensitive query keys never,
+nor bodies, nor values that did not validate.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
-from eai_autotrace.instrumentors._asgi import MEASURES, ROUTES, http_request, route
+from eai_autotrace.instrumentors._asgi import ROUTES, Requests, background_tasks, route
+from opentelemetry import trace
 
-from eai_autotrace.instrumentation import Instrumentor, Operation, Server, Step
+from eai_autotrace.instrumentation import Instrumentor, Notice, Step, guard
+from eai_autotrace.semconv.attributes import EAI_VALIDATION_ERRORS
 
 if TYPE_CHECKING:
-    from collections.abc import MutableMapping
+    from collections.abc import Callable, MutableMapping, Sequence
+
+    from eai_autotrace.config import Config
+    from eai_autotrace.instrumentation.instrumentor import AnyTarget
 
     Scope = MutableMapping[str, Any]
+    Send = Callable[..., Any]
 
 # A key in the ASGI scope that FastAPI takes as: this request is observed already.
-_NATIVE = "fastapi.telemetry"
+_NATIVE: Final = "fastapi.telemetry"
 # The parts of its configuration that do not come from the environment, as they are by default.
-_NATIVE_DEFAULTS = {
+_NATIVE_DEFAULTS: Final = {
     "tracer_provider": None,
     "meter_provider": None,
     "logger_provider": None,
@@ -34,6 +43,11 @@ _NATIVE_DEFAULTS = {
     "operation_spans": True,
     "exclude": None,
 }
+# What OpenTelemetry's instrumentor sets on an application that a program hands to it.
+_INSTRUMENTED: Final = "_is_instrumented_by_opentelemetry"
+_MOST_ERRORS: Final = 10
+# Where the second part of a fault's location is a name that the application has declared.
+_DECLARED: Final = frozenset({"path", "query", "header", "cookie"})
 
 
 def _is_configured(app: Any) -> bool:
@@ -42,25 +56,82 @@ def _is_configured(app: Any) -> bool:
     return configured is not None and not _NATIVE_DEFAULTS.items() <= configured.items()
 
 
-def _displace_native(app: Any, scope: Scope) -> None:
-    """Keep FastAPI's telemetry out of a request, unless the application asked for it."""
-    if scope["type"] == "http" and not _is_configured(app):
-        scope.setdefault(_NATIVE, None)
-
-
-def _request(app: Any, scope: Scope) -> Operation | None:
-    if scope["type"] != "http" or _is_configured(app):
-        return None
+def _is_ours(app: Any, scope: Scope) -> bool:
+    """Whether nobody else traces the application; then its own telemetry stands aside."""
+    if _is_configured(app) or getattr(app, _INSTRUMENTED, False):
+        return False
     scope.setdefault(_NATIVE, None)
-    return http_request(scope)
+    return True
+
+
+class _Native:
+    """FastAPI's own telemetry, where an application is not ours or is inside another one."""
+
+    def __init__(self, requests: Requests) -> None:
+        self._requests = requests
+
+    def prepare(self, app: Any, scope: Scope, send: Send) -> Send:
+        """Displace it, or complete what an application that configured it gets."""
+        if scope["type"] == "lifespan":
+            _keep_from_exporting(app)
+            return send
+        if getattr(app, _INSTRUMENTED, False) or not _is_configured(app):
+            scope.setdefault(_NATIVE, None)
+            return send
+        return self._completing(scope, send) if scope["type"] == "http" else send
+
+    def _completing(self, scope: Scope, send: Send) -> Send:
+        def complete(message: Any) -> Any:
+            with guard("completing FastAPI's span"):
+                if message["type"] == "http.response.start":
+                    self._requests.complete(scope, trace.get_current_span())
+            return send(message)
+
+        return complete
+
+
+def _keep_from_exporting(app: Any) -> None:
+    """
+    Where our providers export already, FastAPI is not to add exporters to them.
+
+    It does with ``FASTAPI_OTEL_AUTO_CONFIGURE``, when the application starts.
+    """
+    resource = getattr(trace.get_tracer_provider(), "resource", None)
+    distro = resource.attributes.get("telemetry.distro.name") if resource else None
+    configured = getattr(app, "_telemetry", None)
+    if distro == "eai-autotrace" and configured and configured.get("auto_configure"):
+        app._telemetry = {**configured, "auto_configure": False}  # noqa: SLF001
+
+
+def _invalid(_error: Any, errors: Sequence[Any], *_: object, **__: object) -> None:
+    """The faults of a request that did not validate, without any value of it."""
+    span = trace.get_current_span()
+    if span.is_recording():
+        span.set_attribute(EAI_VALIDATION_ERRORS, [_fault(e) for e in errors[:_MOST_ERRORS]])
+
+
+def _fault(error: Any) -> str:
+    """Where and what: ``query.limit: int_parsing``. Keys inside a body may be the user's data."""
+    kind, location = str(error.get("type")), error.get("loc") or ("",)
+    declared = location[0] in _DECLARED and kind != "extra_forbidden"
+    return f"{'.'.join(map(str, location[: 2 if declared else 1]))}: {kind}"
 
 
 class FastAPIInstrumentor(Instrumentor):
     """Trace ``fastapi.FastAPI``."""
 
     library = "fastapi >= 0.95, < 1"
-    targets = (
-        Server("fastapi.applications", "FastAPI.__call__", _request, MEASURES, _displace_native),
-        Step("fastapi.routing", "APIRoute.handle", route),
-        *ROUTES,
-    )
+
+    def targets_for(self, config: Config) -> tuple[AnyTarget, ...]:
+        """The application, its routes, its background tasks and its validation errors."""
+        requests = Requests(config, config.fastapi_excluded_urls)
+        native = _Native(requests)
+        return (
+            requests.server(
+                "fastapi.applications", "FastAPI.__call__", _is_ours, prepare=native.prepare
+            ),
+            Step("fastapi.routing", "APIRoute.handle", route),
+            Notice("fastapi.exceptions", "RequestValidationError.__init__", _invalid),
+            *ROUTES,
+            *background_tasks(config),
+        )

@@ -1,10 +1,11 @@
 """
 Server spans for Starlette.
 
-Patches ``Starlette.__call__``, which every request of an application passes, whatever middleware
-lies around or inside it, and the ``handle`` methods of routes, which know the template that
-matched. Nothing is matched a second time. Headers (but for ``Host`` and ``User-Agent``) and bodies
-are never recorded, nor the values of sensitive query keys.
+Patches ``Starlette.__call__``, which every request and every WebSocket connection of an application
+passes, whatever middleware lies around or inside it; the ``handle`` methods of routes, which know
+the template that matched, so that nothing is matched a second time; and
+``BackgroundTask.__call__``. Headers are recorded only where a setting names them (but for ``Host``,
+``User-Agent`` and what proxies add), the values of sensitive query keys never, nor bodies.
 """
 
 from __future__ import annotations
@@ -12,26 +13,33 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING, Any
 
-from eai_autotrace.instrumentors._asgi import MEASURES, ROUTES, http_request
+from eai_autotrace.instrumentors._asgi import ROUTES, Requests, background_tasks
 
-from eai_autotrace.instrumentation import Instrumentor, Operation, Server
+from eai_autotrace.instrumentation import Instrumentor
 
 if TYPE_CHECKING:
     from collections.abc import MutableMapping
 
+    from eai_autotrace.config import Config
+    from eai_autotrace.instrumentation.instrumentor import AnyTarget
 
-def _request(app: Any, scope: MutableMapping[str, Any]) -> Operation | None:
-    if scope["type"] != "http":
-        return None
-    # A FastAPI application is a Starlette one too, but has an instrumentor of its own.
+
+def _is_plain(app: Any, scope: MutableMapping[str, Any]) -> bool:  # noqa: ARG001
+    """A FastAPI application is a Starlette one too, but has an instrumentor of its own."""
     fastapi = sys.modules.get("fastapi.applications")
-    if fastapi is not None and isinstance(app, fastapi.FastAPI):
-        return None
-    return http_request(scope)
+    return fastapi is None or not isinstance(app, fastapi.FastAPI)
 
 
 class StarletteInstrumentor(Instrumentor):
     """Trace ``starlette.applications.Starlette``."""
 
     library = "starlette >= 0.27, < 2"
-    targets = (Server("starlette.applications", "Starlette.__call__", _request, MEASURES), *ROUTES)
+
+    def targets_for(self, config: Config) -> tuple[AnyTarget, ...]:
+        """The application, its routes and its background tasks."""
+        requests = Requests(config, config.starlette_excluded_urls)
+        return (
+            requests.server("starlette.applications", "Starlette.__call__", _is_plain),
+            *ROUTES,
+            *background_tasks(config),
+        )

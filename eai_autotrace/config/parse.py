@@ -106,15 +106,46 @@ def _url(value: Any) -> str:
     return text
 
 
+def _patterns(value: Any) -> tuple[str, ...]:
+    found = _names(value)
+    try:
+        for pattern in found:
+            re.compile(pattern)
+    except re.error as wrong:
+        raise ValueError from wrong
+    return found
+
+
+def _hook(value: Any) -> str:
+    text = _text(value)
+    if not re.fullmatch(r"[^\W\d][\w.]*:[^\W\d][\w.]*", text):
+        raise ValueError
+    return text
+
+
 TEXT = Kind("text", _text)
 FLAG = Kind("true or false", _flag)
 STANDARD_FLAG = Kind("true or false", _standard_flag)
 DISABLED_FLAG = Kind("true or false", lambda value: not _standard_flag(value))
 NAMES = Kind("names separated by commas", _names)
+PATTERNS = Kind("regular expressions separated by commas", _patterns)
+HOOK = Kind("package.module:function", _hook)
 PREFERENCES = Kind("library=upstream or library=eai, separated by commas", _preferences)
 MAPPING = Kind("a mapping", _mapping)
 SEQUENCE = Kind("a list", _sequence)
 ENDPOINT = Kind("a URL such as http://collector:4318, or host:port for gRPC", _url)
+
+
+def choices(*allowed: str) -> Kind:
+    """Any number of names out of some; ``none`` for none of them."""
+
+    def read(value: Any) -> tuple[str, ...]:
+        found = tuple(name for name in (n.lower() for n in _names(value)) if name != "none")
+        if not set(found) <= set(allowed):
+            raise ValueError
+        return found
+
+    return Kind(f"names separated by commas out of {', '.join(allowed)}; or none", read)
 
 
 def duration(unit: str) -> Kind:

@@ -8,15 +8,19 @@ from the user's program.
 
 from __future__ import annotations
 
+from eai_autotrace.instrumentation.guard import guard
 from eai_autotrace.instrumentation.hooks import Hook, hook
 from eai_autotrace.instrumentation.instrumentor import Instrumentor
 from eai_autotrace.instrumentation.messages import Handler, Items, ItemsEnd
 from eai_autotrace.instrumentation.metrics import Measure, Measures
+from eai_autotrace.instrumentation.notices import Notice
 from eai_autotrace.instrumentation.operation import Operation
-from eai_autotrace.instrumentation.servers import Request, Server, Step
+from eai_autotrace.instrumentation.requests import Exchange, Responses
+from eai_autotrace.instrumentation.servers import Server, Step, WebSockets
 from eai_autotrace.instrumentation.target import Inject, Target
 
 __all__ = [
+    "Exchange",
     "Handler",
     "Hook",
     "Inject",
@@ -25,10 +29,13 @@ __all__ = [
     "ItemsEnd",
     "Measure",
     "Measures",
+    "Notice",
     "Operation",
-    "Request",
+    "Responses",
     "Server",
     "Step",
     "Target",
+    "WebSockets",
+    "guard",
     "hook",
 ]

@@ -81,15 +81,15 @@ class Active:
         "_measured",
         "_outer",
         "_recorder",
-        "_started",
         "_token",
-        "_tracing",
         "context",
         "ended",
         "exception",
         "is_recording",
         "name",
         "span",
+        "started",
+        "tracing",
     )
 
     def __init__(  # noqa: PLR0913, PLR0917 - made in one place
@@ -109,8 +109,8 @@ class Active:
         self.is_recording = span.is_recording()
         self._measured = operation.measured
         self._recorder = recorder
-        self._tracing = tracing
-        self._started = started
+        self.tracing = tracing
+        self.started = started
         self._token: Any = None
         self._outer: Context | None = None
         if recorder is not None and recorder.counts:
@@ -146,25 +146,36 @@ class Active:
         if outer is not None and trace.get_current_span() is self.span:
             _attach(outer)
 
-    def end(self, attributes: Attributes | None = None) -> None:
-        """End the span; an ``error.type`` among the attributes makes it an error."""
+    def end(self, attributes: Attributes | None = None, at: int | None = None) -> None:
+        """
+        End the span; an ``error.type`` among the attributes makes it an error.
+
+        Args:
+            attributes: What is known at the end; ``None`` values are left out.
+            at: When it ended, in nanoseconds since 1970; ``None`` is now.
+        """
         if self.ended:
             return
         self.ended = True
         try:
-            now = time_ns()
+            now = at or time_ns()
             if self.is_recording:
                 if attributes:
                     self._set(attributes)
                 self.span.end(now)
             if self._recorder is not None:
                 context = self.context if self.is_recording else None
-                self._recorder.end(self._measured, attributes or {}, now - self._started, context)
+                self._recorder.end(self._measured, attributes or {}, now - self.started, context)
         except Exception as failure:  # noqa: BLE001 - the boundary
             report("ending a span", failure)
 
-    def fail(self, error: BaseException, attributes: Attributes | None = None) -> None:
-        """End the span with the exception that the user's call raised."""
+    def fail(
+        self,
+        error: BaseException,
+        attributes: Attributes | None = None,
+        at: int | None = None,
+    ) -> None:
+        """End the span with the exception that the user's call raised; otherwise like `end`."""
         if self.ended:
             return
         described = dict(attributes or {})
@@ -173,10 +184,10 @@ class Active:
                 closed = isinstance(error, GeneratorExit)
                 described[EAI_OUTCOME] = "closed" if closed else "cancelled"
             else:
-                described |= {**error_type(error), **self._tracing.describe_error(error)}
+                described |= {**error_type(error), **self.tracing.describe_error(error)}
                 if self.exception is not None:
-                    self._tracing.exceptions.record(self.exception, error, self.span, self.context)
-        self.end(described)
+                    self.tracing.exceptions.record(self.exception, error, self.span, self.context)
+        self.end(described, at)
 
     def abandon(self) -> None:
         """End the span of something that its owner let go of unfinished."""

@@ -1,5 +1,5 @@
 """
-ASGI servers: one span for each request, from its arrival to the last byte of the response.
+ASGI servers: one span for each request and for each WebSocket connection.
 
 What is learnt on the way, such as the route, is kept in an object in the ASGI scope: middleware may
 hand on a copy of the scope, and run the endpoint in another task, but the object stays the same.
@@ -10,96 +10,41 @@ without arguments to find out what it is, and expect a ``TypeError`` at once.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import wraps
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from eai_autotrace.instrumentation.active import NOTHING, Active
+from eai_autotrace.instrumentation.active import NOTHING
 from eai_autotrace.instrumentation.guard import guard, report
-from eai_autotrace.semconv.attributes import ERROR_TYPE, HTTP_RESPONSE_STATUS_CODE, HTTP_ROUTE
+from eai_autotrace.instrumentation.requests import Request, Responses
+from eai_autotrace.instrumentation.websockets import Connection
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, MutableMapping
+    from collections.abc import Callable
 
     from eai_autotrace.instrumentation.active import Tracing
     from eai_autotrace.instrumentation.metrics import Measures
     from eai_autotrace.instrumentation.operation import Operation
     from eai_autotrace.instrumentation.patch import Patch
-
-    Scope = MutableMapping[str, Any]
-    Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+    from eai_autotrace.instrumentation.requests import Exchange, Receive, Scope, Send
 
 _KEY = "eai_autotrace.request"
-_SERVER_ERROR = 500
 
 
-class Request(Active):
+@dataclass(frozen=True)
+class WebSockets:
     """
-    An HTTP request under way.
+    WebSocket connections of a server.
 
     Attributes:
-        route: The template of the route that answers, mounts included; ``None`` while not known.
-        prefix: The templates of the mounts passed so far.
+        describe: Gets the application and the ASGI scope of a connection.
+        measures: What is measured of each connection.
+        is_traced_in_messages: Whether each message is a span.
     """
 
-    # As most requests leave them: nothing is set that stays so.
-    route: str | None = None
-    prefix = ""
-    _mount: Any = None
-    _status: int | None = None
-    _send: Send
-
-    def pass_mount(self, mount: Any, path: str) -> None:
-        """Add a mount's template to the prefix; once, however often the same one is reported."""
-        if self._mount is not mount:
-            self._mount = mount
-            self.prefix += path
-
-    def sending(self, send: Send) -> Send:
-        """The server's ``send``, which also tells the status and the end of the response."""
-        if not self.is_measured:
-            return send
-        self._send = send
-        return self.send
-
-    def send(self, message: MutableMapping[str, Any]) -> Awaitable[None]:
-        """Send a part of the response. A plain function: a coroutine less for each part."""
-        try:
-            if message["type"] == "http.response.start":
-                self._status = message["status"]
-            elif message["type"] == "http.response.body" and not message.get("more_body"):
-                return self._send_last(message)
-        except Exception as failure:  # noqa: BLE001 - the boundary
-            report("reading an HTTP response", failure)
-        return self._send(message)
-
-    async def _send_last(self, message: MutableMapping[str, Any]) -> None:
-        await self._send(message)
-        self.finish()
-
-    def finish(self, error: BaseException | None = None) -> None:
-        """End the span, with the route in its name and what the response said."""
-        if self.ended:
-            return
-        attributes: dict[str, Any] = {}
-        try:
-            if self.is_measured:
-                attributes = self._attributes()
-            if self.route and self.is_recording:
-                self.span.update_name(f"{self.name} {self.route}")
-        except Exception as failure:  # noqa: BLE001 - the boundary
-            report("describing an HTTP response", failure)
-        if error is None:
-            self.end(attributes)
-        else:
-            self.fail(error, attributes)
-
-    def _attributes(self) -> dict[str, Any]:
-        status = self._status
-        attributes: dict[str, Any] = {HTTP_ROUTE: self.route, HTTP_RESPONSE_STATUS_CODE: status}
-        if status is not None and status >= _SERVER_ERROR:
-            attributes[ERROR_TYPE] = str(status)
-        return attributes
+    describe: Callable[[Any, Scope], Operation | None]
+    measures: Measures | None = None
+    is_traced_in_messages: bool = False
 
 
 @dataclass(frozen=True)
@@ -112,58 +57,96 @@ class Server:
     Attributes:
         module: The module that defines the class.
         path: Its ``__call__``.
-        describe: Gets the application and the ASGI scope, of WebSockets and the lifespan too.
-            Gives ``None`` for what gets no span.
+        describe: Gets the application and the ASGI scope of an HTTP request. Gives ``None`` for
+            what gets no span.
         measures: What is measured of each request.
-        prepare: Gets the same where the call gets no span, mostly because it has one already.
+        prepare: Gets the application, the ASGI scope, of WebSockets and the lifespan too, and the
+            server's ``send``, where the call gets no span; gives the ``send`` to use.
+        hook: The user's function, called with the span and the scope of each request.
+        responses: What is done when a response begins.
+        websockets: WebSocket connections, where they are traced.
     """
 
     module: str
     path: str
     describe: Callable[[Any, Scope], Operation | None]
     measures: Measures | None = None
-    prepare: Callable[[Any, Scope], object] | None = None
+    prepare: Callable[[Any, Scope, Send], Send] | None = None
+    hook: Callable[..., None] | None = None
+    responses: Responses = field(default_factory=Responses)
+    websockets: WebSockets | None = None
 
     is_shared: ClassVar = False
 
     def wrapper(self, patch: Patch, tracing: Tracing) -> Callable[..., Any]:
         """The function that takes the original's place."""
-        what = f"tracing {self.module} {self.path}"
-        begin: Any = tracing.beginner(self.describe, what, patch, self.measures, Request)
-        prepare = self._preparing(what, patch)
+        begin = self._beginner(patch, tracing)
+        prepare = self._preparing(patch)
+        hook = self.hook
 
         @wraps(patch.original)
-        async def wrapper(app: Any, scope: Scope, receive: Any, send: Send) -> None:
+        async def wrapper(app: Any, scope: Scope, receive: Receive, send: Send) -> None:
             outer = scope.get(_KEY)
-            request: Any = NOTHING
+            exchange: Any = NOTHING
             if outer is None or outer.ended:
-                request = begin((app, scope), {})
-            if request is NOTHING:
-                prepare(app, scope)
+                exchange = begin(app, scope)
+            if exchange is NOTHING:
+                if prepare is not None:
+                    send = prepare(app, scope, send)
                 await patch.original(app, scope, receive, send)
                 return
-            scope[_KEY] = request
-            request.enter()
+            scope[_KEY] = exchange
+            exchange.enter()
+            if hook is not None:
+                hook(exchange.span, scope)
             try:
-                await patch.original(app, scope, receive, request.sending(send))
+                await patch.original(app, scope, *exchange.connect(scope, receive, send))
             except BaseException as error:
-                request.leave()
-                request.finish(error)
+                scope.pop(_KEY, None)
+                exchange.leave()
+                exchange.finish(error)
                 raise
-            request.leave()
-            request.finish()
+            # The server's functions know the scope: a cycle would wait for the garbage collector.
+            scope.pop(_KEY, None)
+            exchange.leave()
+            exchange.finish()
 
         return wrapper
 
-    def _preparing(self, what: str, patch: Patch) -> Callable[[Any, Scope], None]:
+    def _beginner(self, patch: Patch, tracing: Tracing) -> Callable[[Any, Scope], Any]:
+        what = f"tracing {self.module} {self.path}"
+        request = type("Request", (Request,), {"responses": self.responses})
+        begin: Any = tracing.beginner(self.describe, what, patch, self.measures, request)
+        sockets = self.websockets
+        begin_socket: Any = None
+        if sockets is not None:
+            traits = {"is_traced_in_messages": sockets.is_traced_in_messages}
+            connection = type("Connection", (Connection,), traits)
+            begin_socket = tracing.beginner(
+                sockets.describe, what, patch, sockets.measures, connection
+            )
+
+        def begin_any(app: Any, scope: Scope) -> Any:
+            kind = scope.get("type")
+            if kind == "http":
+                return begin((app, scope), {})
+            if kind == "websocket" and begin_socket is not None:
+                return begin_socket((app, scope), {})
+            return NOTHING
+
+        return begin_any
+
+    def _preparing(self, patch: Patch) -> Callable[[Any, Scope, Send], Send] | None:
         own = self.prepare
         if own is None:
-            return lambda _app, _scope: None
+            return None
+        what = f"preparing {self.module} {self.path}"
 
-        def prepare(app: Any, scope: Scope) -> None:
+        def prepare(app: Any, scope: Scope, send: Send) -> Send:
             with guard(what):
                 if patch.active:
-                    own(app, scope)
+                    return own(app, scope, send)
+            return send
 
         return prepare
 
@@ -181,7 +164,7 @@ class Step:
 
     module: str
     path: str
-    notice: Callable[[Request, Any, Scope], None]
+    notice: Callable[[Exchange, Any, Scope], None]
 
     # It makes no spans, so it does not matter whose it is.
     is_shared: ClassVar = True
@@ -192,7 +175,7 @@ class Step:
         what = f"noticing {self.module} {self.path}"
 
         @wraps(patch.original)
-        async def wrapper(app: Any, scope: Scope, receive: Any, send: Send) -> None:
+        async def wrapper(app: Any, scope: Scope, receive: Receive, send: Send) -> None:
             try:
                 request = scope.get(_KEY)
                 if request is not None and not request.ended and patch.active:

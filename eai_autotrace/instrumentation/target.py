@@ -10,7 +10,7 @@ from __future__ import annotations
 import inspect
 from dataclasses import dataclass
 from functools import wraps
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any
 
 from opentelemetry import propagate
 
@@ -59,6 +59,7 @@ class Target:
         result: Attributes from what the call returned. An ``error.type`` makes the span an error.
         inject: Where the call carries the trace context.
         measures: What is measured of each call.
+        is_shared: Whether one wrapper serves all instrumentors that have an equal target.
     """
 
     module: str
@@ -67,8 +68,7 @@ class Target:
     result: Callable[[Any], Mapping[str, Any]] | None = None
     inject: Inject | None = None
     measures: Measures | None = None
-
-    is_shared: ClassVar = False
+    is_shared: bool = False
 
     def wrapper(self, patch: Patch, tracing: Tracing) -> Function:
         """The function that takes the original's place."""

@@ -18,14 +18,17 @@ EXCEPTION_STACKTRACE: Final = "exception.stacktrace"
 EXCEPTION_TYPE: Final = "exception.type"
 NETWORK_PEER_ADDRESS: Final = "network.peer.address"
 NETWORK_PEER_PORT: Final = "network.peer.port"
+NETWORK_PROTOCOL_NAME: Final = "network.protocol.name"
 NETWORK_PROTOCOL_VERSION: Final = "network.protocol.version"
 SERVER_ADDRESS: Final = "server.address"
 SERVER_PORT: Final = "server.port"
 
 # HTTP
 CLIENT_ADDRESS: Final = "client.address"
+HTTP_REQUEST_BODY_SIZE: Final = "http.request.body.size"
 HTTP_REQUEST_METHOD: Final = "http.request.method"
 HTTP_REQUEST_METHOD_ORIGINAL: Final = "http.request.method_original"
+HTTP_RESPONSE_BODY_SIZE: Final = "http.response.body.size"
 HTTP_RESPONSE_STATUS_CODE: Final = "http.response.status_code"
 HTTP_ROUTE: Final = "http.route"
 URL_PATH: Final = "url.path"
@@ -54,3 +57,13 @@ MESSAGING_SYSTEM: Final = "messaging.system"
 
 # Ours: how an operation ended that neither completed nor failed: cancelled, closed, abandoned.
 EAI_OUTCOME: Final = "eai.outcome"
+
+# Ours, of HTTP: seconds from a request's arrival to the first byte of a streamed response; and what
+# was wrong with a request that did not validate: where, and the kind of fault, never a value.
+EAI_TIME_TO_FIRST_BYTE: Final = "eai.http.response.time_to_first_byte"
+EAI_VALIDATION_ERRORS: Final = "eai.http.request.validation_errors"
+
+# Ours, of WebSockets, for which there is no convention.
+EAI_WEBSOCKET_CLOSE_CODE: Final = "eai.websocket.close_code"
+EAI_WEBSOCKET_RECEIVED: Final = "eai.websocket.messages.received"
+EAI_WEBSOCKET_SENT: Final = "eai.websocket.messages.sent"

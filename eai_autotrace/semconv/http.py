@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final
 
 from eai_autotrace.semconv.attributes import (
@@ -21,13 +23,21 @@ from eai_autotrace.semconv.attributes import (
 from eai_autotrace.semconv.urls import redact_query
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
 
-# RFC 9110, PATCH (RFC 5789) and QUERY, as the convention of ``http.request.method`` lists them.
-KNOWN_METHODS: Final = frozenset(
-    {"CONNECT", "DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT", "QUERY", "TRACE"}
-)
+    from eai_autotrace.semconv.forwarded import Origin
+
 OTHER_METHOD: Final = "_OTHER"
+REDACTED_HEADER: Final = "[REDACTED]"
+# Headers that carry credentials by their definition, and the usual ones for keys.
+SENSITIVE_HEADERS: Final = (
+    "authorization",
+    "proxy-authorization",
+    "cookie",
+    "set-cookie",
+    ".*(api[-_]?key|token|secret|password|session).*",
+)
+_DEFAULT_PORTS: Final = {"http": 80, "https": 443, "ws": 80, "wss": 443}
 
 
 class Headers:
@@ -59,60 +69,77 @@ class Headers:
         return [name.decode("latin-1") for name in self._by_name]
 
 
-def method_of(scope: Mapping[str, Any]) -> str:
-    """The request's method, or ``_OTHER`` where the convention does not know it."""
-    method: str = scope["method"]
-    return method if method in KNOWN_METHODS else OTHER_METHOD
-
-
-def span_name(method: str) -> str:
-    """The name of a request's span while no route is known."""
-    return "HTTP" if method == OTHER_METHOD else method
-
-
-def server_attributes(scope: Mapping[str, Any]) -> dict[str, Any]:
+def server_attributes(
+    scope: Mapping[str, Any], headers: Headers, method: str, origin: Origin
+) -> dict[str, Any]:
     """
     What is known of a request when it arrives.
 
-    Query values of sensitive keys are redacted; of the headers only ``Host`` and ``User-Agent``
-    are read.
+    Query values of sensitive keys are redacted; of the headers only ``Host``, ``User-Agent`` and
+    what proxies say is read.
+
+    Args:
+        scope: The ASGI scope.
+        headers: Its headers.
+        method: Its method as it is recorded.
+        origin: What proxies say of it.
     """
-    headers = Headers(scope.get("headers") or ())
-    method = method_of(scope)
-    host, port = _server(scope, headers)
-    peer, peer_port = _address(scope.get("client"))
-    query = (scope.get("query_string") or b"").decode("latin-1")
+    peer = scope.get("client") or (None, None)
+    scheme = origin.scheme or scope.get("scheme") or "http"
+    named = origin.host or headers.get(b"host")
+    host, port = _host(named, scheme) if named else scope.get("server") or (None, None)
+    query = scope.get("query_string")
     return {
         HTTP_REQUEST_METHOD: method,
         HTTP_REQUEST_METHOD_ORIGINAL: scope["method"] if method == OTHER_METHOD else None,
         URL_PATH: scope["path"],
-        URL_SCHEME: scope.get("scheme") or "http",
-        URL_QUERY: redact_query(query) if query else None,
-        SERVER_ADDRESS: host,
-        SERVER_PORT: port,
-        CLIENT_ADDRESS: peer,
-        NETWORK_PEER_ADDRESS: peer,
-        NETWORK_PEER_PORT: peer_port,
+        URL_SCHEME: scheme,
+        URL_QUERY: redact_query(query.decode("latin-1")) if query else None,
+        SERVER_ADDRESS: host or None,
+        SERVER_PORT: port or None,
+        CLIENT_ADDRESS: origin.client or peer[0] or None,
+        NETWORK_PEER_ADDRESS: peer[0] or None,
+        NETWORK_PEER_PORT: peer[1] or None,
         NETWORK_PROTOCOL_VERSION: scope.get("http_version"),
         USER_AGENT_ORIGINAL: headers.get(b"user-agent"),
     }
 
 
-def _server(scope: Mapping[str, Any], headers: Headers) -> tuple[str | None, int | None]:
-    """Host and port as the client named them, else the socket's."""
-    named = headers.get(b"host")
-    if not named:
-        return _address(scope.get("server"))
+@lru_cache(maxsize=256)
+def _host(named: str, scheme: str) -> tuple[str, int | None]:
+    """Host and port as the client named them; without a port, the scheme's."""
     host, colon, port = named.rpartition(":")
     if not colon or named.endswith("]"):
-        default = 443 if scope.get("scheme") == "https" else 80
-        return named.strip("[]"), default
-    return host.strip("[]"), int(port) if port.isdigit() else None
+        return named.strip("[]"), _DEFAULT_PORTS.get(scheme)
+    return host.strip("[]"), int(port) if port.isdecimal() and port.isascii() else None
 
 
-def _address(pair: Any) -> tuple[str | None, int | None]:
-    """Host and port of an ASGI address; a unix socket has no port."""
-    if not pair:
-        return None, None
-    host, port = pair
-    return host or None, port or None
+class HeaderCapture:
+    """
+    Headers that are recorded, as the conventions name them: lower case, hyphens kept.
+
+    Args:
+        prefix: What goes before the name: ``http.request.header`` or ``http.response.header``.
+        names: Patterns of whole names to record.
+        sanitized: Patterns of whole names whose values are replaced, besides credentials.
+    """
+
+    def __init__(self, prefix: str, names: Sequence[str], sanitized: Sequence[str]) -> None:
+        self._prefix = prefix
+        self._wanted = _any_of(names)
+        self._sanitized = _any_of((*SENSITIVE_HEADERS, *sanitized))
+
+    def attributes(self, pairs: Iterable[tuple[bytes, bytes]]) -> dict[str, list[str]]:
+        """The attributes of some headers; each has all values of its name, in order."""
+        found: dict[str, list[str]] = {}
+        for raw, value in pairs:
+            name = raw.decode("latin-1").lower()
+            if self._wanted.fullmatch(name):
+                hidden = self._sanitized.fullmatch(name)
+                shown = REDACTED_HEADER if hidden else value.decode("latin-1")
+                found.setdefault(f"{self._prefix}.{name}", []).append(shown)
+        return found
+
+
+def _any_of(patterns: Sequence[str]) -> re.Pattern[str]:
+    return re.compile("|".join(f"(?:{pattern})" for pattern in patterns), re.IGNORECASE)

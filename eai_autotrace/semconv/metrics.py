@@ -13,6 +13,9 @@ from typing import Final, NamedTuple
 _REQUESTS: Final = (0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10)
 _QUERIES: Final = (0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1, 5, 10)
 
+# Bytes. The convention names none; OpenTelemetry's default ends at 10 kB.
+_BYTES: Final = (0, 100, 1_000, 10_000, 100_000, 1_000_000, 10_000_000, 100_000_000)
+
 HISTOGRAM: Final = "histogram"
 COUNTER: Final = "counter"
 UP_DOWN_COUNTER: Final = "updowncounter"
@@ -39,6 +42,30 @@ class Metric(NamedTuple):
 
 HTTP_SERVER_REQUEST_DURATION: Final = Metric(
     "http.server.request.duration", "s", "Duration of HTTP server requests.", buckets=_REQUESTS
+)
+HTTP_SERVER_ACTIVE_REQUESTS: Final = Metric(
+    "http.server.active_requests",
+    "{request}",
+    "Number of active HTTP server requests.",
+    UP_DOWN_COUNTER,
+)
+HTTP_SERVER_REQUEST_BODY_SIZE: Final = Metric(
+    "http.server.request.body.size", "By", "Size of HTTP server request bodies.", buckets=_BYTES
+)
+HTTP_SERVER_RESPONSE_BODY_SIZE: Final = Metric(
+    "http.server.response.body.size", "By", "Size of HTTP server response bodies.", buckets=_BYTES
+)
+EAI_WEBSOCKET_CONNECTION_DURATION: Final = Metric(
+    "eai.websocket.connection.duration",
+    "s",
+    "Duration of WebSocket connections.",
+    buckets=(0.1, 1, 10, 60, 300, 900, 3600, 14400, 86400),
+)
+EAI_WEBSOCKET_CONNECTIONS: Final = Metric(
+    "eai.websocket.connections",
+    "{connection}",
+    "Number of open WebSocket connections.",
+    UP_DOWN_COUNTER,
 )
 DB_CLIENT_OPERATION_DURATION: Final = Metric(
     "db.client.operation.duration",

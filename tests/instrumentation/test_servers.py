@@ -63,12 +63,13 @@ async def _run(app, spans=None, kind="http"):
     return [message["type"] for message in sent], ended
 
 
-def _span(**attributes):
+def _span(status=None, size=1, **attributes):
+    response = {"http.response.status_code": status, "http.response.body.size": size}
     return {
         "name": "GET /x/{id}",
         "kind": "INTERNAL",
         "parent": None,
-        "attributes": {"http.route": "/x/{id}", **attributes},
+        "attributes": {"http.route": "/x/{id}", **(response if status else {}), **attributes},
         "status": "ERROR" if "error.type" in attributes else "UNSET",
         "links": [],
     }
@@ -81,7 +82,7 @@ async def test_a_request_is_one_span(app_class, spans):
     sent, _ = await _run(app_class(None, inner=app_class(_response())))
 
     assert sent == ["http.response.start", "http.response.body"]
-    assert spans() == [_span(**{"http.response.status_code": 200})]
+    assert spans() == [_span(200)]
 
 
 @pytest.mark.parametrize(
@@ -93,8 +94,7 @@ async def test_only_server_errors_are_errors(app_class, spans, status, error):
     """
     await _run(app_class(_response(status)))
 
-    attributes = {"http.response.status_code": status, **({"error.type": error} if error else {})}
-    assert spans() == [_span(**attributes)]
+    assert spans() == [_span(status, **({"error.type": error} if error else {}))]
 
 
 async def test_the_span_ends_with_the_last_byte(app_class, spans):
@@ -110,7 +110,9 @@ async def test_the_span_ends_with_the_last_byte(app_class, spans):
     _, ended = await _run(app_class(respond), spans)
 
     assert (ended, seen) == ([0, 0, 0], [1])
-    assert spans() == [_span(**{"http.response.status_code": 200})]
+    (span,) = spans()
+    assert span["attributes"].pop("eai.http.response.time_to_first_byte") > 0
+    assert span == _span(200, size=2)
 
 
 async def test_an_unhandled_exception_is_the_same_object(app_class, spans):

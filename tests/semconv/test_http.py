@@ -2,7 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from eai_autotrace.semconv.http import Headers, server_attributes, span_name
+from eai_autotrace.semconv.forwarded import Origin, origin_of
+from eai_autotrace.semconv.http import HeaderCapture, Headers, server_attributes
 
 SCOPE = {
     "type": "http",
@@ -32,10 +33,6 @@ ATTRIBUTES = {
 
 CHANGES = {
     "plain": ({}, {}),
-    "other method": (
-        {"method": "BREW"},
-        {"http.request.method": "_OTHER", "http.request.method_original": "BREW"},
-    ),
     "no query": ({"query_string": b""}, {"url.query": None}),
     "port in host": (
         {"headers": [(b"host", b"example.org:8080"), (b"user-agent", b"curl")]},
@@ -79,7 +76,100 @@ def test_server_attributes(name):
     change, expected = CHANGES[name]
     scope = {**SCOPE, **change}
 
-    assert server_attributes(scope) == {**ATTRIBUTES, **expected}
+    headers = Headers(scope["headers"])
+    assert server_attributes(scope, headers, "GET", Origin()) == {**ATTRIBUTES, **expected}
+
+
+def test_an_unknown_method():
+    """
+    A method that is not known is recorded beside what stands for all of them.
+    """
+    scope = {**SCOPE, "method": "BREW"}
+
+    found = server_attributes(scope, Headers(scope["headers"]), "_OTHER", Origin())
+
+    assert found == {
+        **ATTRIBUTES,
+        "http.request.method": "_OTHER",
+        "http.request.method_original": "BREW",
+    }
+
+
+def test_what_proxies_say_comes_first():
+    """
+    Host, scheme and client are those that the first proxy saw; the peer is the last one.
+    """
+    origin = Origin("shop.example", "http", "203.0.113.7")
+
+    found = server_attributes(SCOPE, Headers(SCOPE["headers"]), "GET", origin)
+
+    assert found == {
+        **ATTRIBUTES,
+        "server.address": "shop.example",
+        "server.port": 80,
+        "url.scheme": "http",
+        "client.address": "203.0.113.7",
+    }
+
+
+ORIGINS = {
+    "nothing": ({}, Origin()),
+    "older headers": (
+        {
+            "x-forwarded-for": "203.0.113.7, 10.0.0.1",
+            "x-forwarded-host": "shop.example:8443, x",
+            "x-forwarded-proto": "HTTPS",
+        },
+        Origin("shop.example:8443", "https", "203.0.113.7"),
+    ),
+    "standard": (
+        {"forwarded": 'For="[2001:db8::1]:4711";host=a.example;Proto=https, for=10.0.0.1'},
+        Origin("a.example", "https", "2001:db8::1"),
+    ),
+    "standard first": (
+        {"forwarded": "for=1.2.3.4", "x-forwarded-for": "5.6.7.8", "x-forwarded-host": "b"},
+        Origin("b", None, "1.2.3.4"),
+    ),
+    "with a port": ({"x-forwarded-for": "1.2.3.4:80"}, Origin(None, None, "1.2.3.4")),
+    "IPv6": ({"x-forwarded-for": "2001:db8::1"}, Origin(None, None, "2001:db8::1")),
+    "hidden": ({"forwarded": "for=_secret;by=x"}, Origin()),
+    "unknown": ({"forwarded": "for=unknown"}, Origin()),
+    "odd": ({"forwarded": ";;=,for", "x-forwarded-proto": "gopher"}, Origin()),
+}
+
+
+@pytest.mark.parametrize("name", ORIGINS)
+def test_origin(name):
+    """
+    What proxies add is read as RFC 7239 has it, the older headers where that says nothing.
+    """
+    given, expected = ORIGINS[name]
+
+    assert origin_of(Headers([(k.encode(), v.encode()) for k, v in given.items()])) == expected
+
+
+def test_captured_headers():
+    """
+    Names are matched whole, whatever their case; hyphens stay; credentials never show.
+    """
+    capture = HeaderCapture("http.request.header", ["x-.*", "Accept", "cookie"], ["x-mine"])
+    pairs = [
+        (b"accept", b"a"),
+        (b"X-One", b"1"),
+        (b"x-one", b"2"),
+        (b"x-mine", b"secret"),
+        (b"x-api-key", b"secret"),
+        (b"cookie", b"secret"),
+        (b"accept-language", b"de"),
+    ]
+
+    assert capture.attributes(pairs) == {
+        "http.request.header.accept": ["a"],
+        "http.request.header.x-one": ["1", "2"],
+        "http.request.header.x-mine": ["[REDACTED]"],
+        "http.request.header.x-api-key": ["[REDACTED]"],
+        "http.request.header.cookie": ["[REDACTED]"],
+    }
 
 
 def test_headers():
@@ -95,10 +185,3 @@ def test_headers():
     )
     assert (headers.get_all(b"baggage"), headers.get_all(b"none")) == (["a=1", "b=2"], [])
     assert headers.names() == ["baggage", "x-other"]
-
-
-def test_span_name_of_an_unknown_method():
-    """
-    A method that is not known does not name spans.
-    """
-    assert [span_name("GET"), span_name("_OTHER")] == ["GET", "HTTP"]

@@ -1,0 +1,50 @@
+"""Notices: functions whose calls get no span, and tell something about one."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import wraps
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from eai_autotrace.instrumentation.guard import report
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from eai_autotrace.instrumentation.active import Tracing
+    from eai_autotrace.instrumentation.patch import Patch
+
+
+@dataclass(frozen=True)
+class Notice:
+    """
+    A plain function whose calls are noticed.
+
+    Attributes:
+        module: The module that defines the function.
+        path: The function in that module.
+        notice: Has the signature of the function; called before it.
+    """
+
+    module: str
+    path: str
+    notice: Callable[..., None]
+
+    # It makes no spans, so it does not matter whose it is.
+    is_shared: ClassVar = True
+
+    def wrapper(self, patch: Patch, tracing: Tracing) -> Callable[..., Any]:  # noqa: ARG002
+        """The function that takes the original's place."""
+        notice = self.notice
+        what = f"noticing {self.module} {self.path}"
+
+        @wraps(patch.original)
+        def wrapper(*args: Any, **kwargs: Any) -> Any:
+            try:
+                if patch.active:
+                    notice(*args, **kwargs)
+            except Exception as failure:  # noqa: BLE001 - the boundary
+                report(what, failure)
+            return patch.original(*args, **kwargs)
+
+        return wrapper

@@ -1,0 +1,262 @@
+"""An HTTP request under way, from its arrival to the last byte of the response."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from time import time_ns
+from typing import TYPE_CHECKING, Any, Final
+
+from eai_autotrace.instrumentation.active import NOTHING, Active
+from eai_autotrace.instrumentation.guard import guard, report
+from eai_autotrace.instrumentation.operation import Operation
+from eai_autotrace.semconv.attributes import (
+    EAI_OUTCOME,
+    EAI_TIME_TO_FIRST_BYTE,
+    ERROR_TYPE,
+    HTTP_REQUEST_BODY_SIZE,
+    HTTP_RESPONSE_BODY_SIZE,
+    HTTP_RESPONSE_STATUS_CODE,
+    HTTP_ROUTE,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Mapping, MutableMapping
+
+    Message = MutableMapping[str, Any]
+    Scope = MutableMapping[str, Any]
+    Receive = Callable[[], Awaitable[Message]]
+    Send = Callable[[Message], Awaitable[None]]
+
+_SERVER_ERROR: Final = 500
+_DISCONNECTED: Final = "disconnected"
+# The exceptions by which servers and Starlette say that the client has gone, by name: importing
+# them would import the libraries.
+_GONE: Final = frozenset({"ClientDisconnect", "ClientDisconnected"})
+# What ends a response besides its body: a file that the server sends, and trailers.
+_OTHER_LAST: Final = frozenset({"http.response.pathsend", "http.response.trailers"})
+# An exception that is an answer. The conventions say not to record it.
+_ARTIFICIAL: Final = "HTTPException"
+
+
+@dataclass(frozen=True)
+class Responses:
+    """
+    What is done with the message that begins a response.
+
+    Attributes:
+        describe: Gives attributes of it.
+        extend: Gives headers to add to it.
+        hook: The user's function.
+        is_traced_in_parts: Whether each part that is sent or received is a span.
+        are_sizes_measured: Whether a metric wants the sizes of bodies.
+    """
+
+    describe: Callable[[Message], Mapping[str, Any]] | None = None
+    extend: Callable[[Active], list[tuple[bytes, bytes]]] | None = None
+    hook: Callable[..., None] | None = None
+    is_traced_in_parts: bool = False
+    are_sizes_measured: bool = False
+
+    @cached_property
+    def is_plain(self) -> bool:
+        """Whether nothing of a response matters but its status where no span is recorded."""
+        return not (self.extend or self.hook or self.are_sizes_measured)
+
+
+class Exchange(Active):
+    """
+    What a client and the application exchange: an HTTP request, or a WebSocket connection.
+
+    Attributes:
+        route: The template of the route that answers, mounts included; ``None`` while not known.
+        prefix: The templates of the mounts passed so far.
+    """
+
+    # As most leave them: nothing is set that stays so.
+    route: str | None = None
+    prefix = ""
+    _mount: Any = None
+    _send: Send
+    _receive: Receive
+
+    def pass_mount(self, mount: Any, path: str) -> None:
+        """Add a mount's template to the prefix; once, however often the same one is reported."""
+        if self._mount is not mount:
+            self._mount = mount
+            self.prefix += path
+
+    def connect(self, scope: Scope, receive: Receive, send: Send) -> tuple[Receive, Send]:  # noqa: ARG002
+        """What the application is to call instead of the server's functions."""
+        self._receive, self._send = receive, send
+        return self.receive, self.send
+
+    def in_spans(self, what: str, function: Callable[..., Awaitable[Any]]) -> Callable[..., Any]:
+        """A function whose every call is a span below this one."""
+
+        async def traced(*args: Any) -> Any:
+            active: Active = NOTHING
+            with guard(f"tracing {what}"):
+                active = self.tracing.start(Operation(f"{self.name} {what}"))
+            try:
+                result = await function(*args)
+            except BaseException as error:
+                active.fail(error)
+                raise
+            active.end()
+            return result
+
+        return traced
+
+    async def receive(self) -> Message:
+        """Receive from the client."""
+        raise NotImplementedError
+
+    def send(self, message: Message) -> Awaitable[None]:
+        """Send to the client."""
+        raise NotImplementedError
+
+    def finish(self, error: BaseException | None = None) -> None:
+        """End the span, with the route in its name and all that has been learnt."""
+        if self.ended:
+            return
+        attributes: dict[str, Any] = {}
+        try:
+            if error is not None and type(error).__name__ == _ARTIFICIAL:
+                self.exception = None
+            if self.is_measured:
+                attributes = self._attributes(error)
+            if self.route and self.is_recording:
+                self.span.update_name(f"{self.name} {self.route}")
+        except Exception as failure:  # noqa: BLE001 - the boundary
+            report("describing the end of a request", failure)
+        if error is None or EAI_OUTCOME in attributes:
+            self.end(attributes, self._end_time())
+        else:
+            self.fail(error, attributes, self._end_time())
+
+    def _attributes(self, error: BaseException | None) -> dict[str, Any]:
+        raise NotImplementedError
+
+    def _end_time(self) -> int | None:
+        return None
+
+
+class Request(Exchange):
+    """An HTTP request under way."""
+
+    responses = Responses()
+    _status: int | None = None
+    _received = 0
+    _sent = 0
+    _first_byte: int | None = None
+    _last_byte: int | None = None
+    _trailers = False
+    _gone = False
+    _scope: Scope | None = None
+
+    def connect(self, scope: Scope, receive: Receive, send: Send) -> tuple[Receive, Send]:
+        """What the application is to call instead of the server's functions."""
+        if not self.is_recording and self.responses.is_plain:
+            if not self.is_measured:
+                return receive, send
+            self._send = send
+            return receive, self.send_unrecorded
+        if self.responses.hook is not None:
+            # Only then: the scope has this object, and a cycle waits for the garbage collector.
+            self._scope = scope
+        if self.responses.is_traced_in_parts and self.is_recording:
+            receive, send = self.in_spans("receive", receive), self.in_spans("send", send)
+        return super().connect(scope, receive, send)
+
+    def send_unrecorded(self, message: Message) -> Awaitable[None]:
+        """Send a part of a response of which only the status and the duration are wanted."""
+        try:
+            kind = message["type"]
+            if kind == "http.response.start":
+                self._status = message["status"]
+                self._trailers = message.get("trailers", False)
+            elif (
+                kind == "http.response.body" and not message.get("more_body") and not self._trailers
+            ) or (kind in _OTHER_LAST and not message.get("more_trailers")):
+                return self._send_last(message)
+        except Exception as failure:  # noqa: BLE001 - the boundary
+            report("reading an HTTP response", failure)
+        return self._send(message)
+
+    async def receive(self) -> Message:
+        """Receive a part of the request, or that the client has gone."""
+        message = await self._receive()
+        try:
+            if message["type"] == "http.request":
+                self._received += len(message.get("body") or b"")
+            elif message["type"] == "http.disconnect" and self._last_byte is None:
+                self._gone = True
+        except Exception as failure:  # noqa: BLE001 - the boundary
+            report("reading an HTTP request", failure)
+        return message
+
+    def send(self, message: Message) -> Awaitable[None]:
+        """Send a part of the response. A plain function: a coroutine less for each part."""
+        try:
+            kind = message["type"]
+            if kind == "http.response.body":
+                self._sent += len(message.get("body") or b"")
+                if not message.get("more_body") and not self._trailers:
+                    return self._send_last(message)
+                if self._first_byte is None and self._sent:
+                    self._first_byte = time_ns()
+            elif kind == "http.response.start":
+                message = self._begin(message)
+            elif kind in _OTHER_LAST and not message.get("more_trailers"):
+                return self._send_last(message)
+        except Exception as failure:  # noqa: BLE001 - the boundary
+            report("reading an HTTP response", failure)
+        return self._send(message)
+
+    async def _send_last(self, message: Message) -> None:
+        await self._send(message)
+        self._last_byte = time_ns()
+        # Whoever answers an exception with 5xx raises it again: then it belongs to the span.
+        if (self._status or 0) < _SERVER_ERROR:
+            self.finish()
+
+    def _begin(self, message: Message) -> Message:
+        self._status = message["status"]
+        self._trailers = bool(message.get("trailers"))
+        responses = self.responses
+        if responses.describe is not None and self.is_recording:
+            self.span.set_attributes(dict(responses.describe(message)))
+        if responses.hook is not None:
+            responses.hook(self.span, self._scope, message)
+        if responses.extend is not None:
+            headers = [*message.get("headers", ()), *responses.extend(self)]
+            return {**message, "headers": headers}
+        return message
+
+    def _attributes(self, error: BaseException | None) -> dict[str, Any]:
+        status = self._status
+        attributes: dict[str, Any] = {HTTP_ROUTE: self.route, HTTP_RESPONSE_STATUS_CODE: status}
+        if self._last_byte is None and self._is_gone(error):
+            attributes[EAI_OUTCOME] = _DISCONNECTED
+        elif status is not None and status >= _SERVER_ERROR:
+            attributes[ERROR_TYPE] = str(status)
+        if not self.is_recording and not self.responses.are_sizes_measured:
+            return attributes
+        if self._received:
+            attributes[HTTP_REQUEST_BODY_SIZE] = self._received
+        if self._last_byte is not None or self._sent:
+            attributes[HTTP_RESPONSE_BODY_SIZE] = self._sent
+        if self._first_byte is not None:
+            attributes[EAI_TIME_TO_FIRST_BYTE] = (self._first_byte - self.started) / 1e9
+        return attributes
+
+    def _is_gone(self, error: BaseException | None) -> bool:
+        """Whether it ended because the client has gone, not because the application failed."""
+        if error is None:
+            return self._gone
+        told = type(error).__name__ in _GONE or isinstance(error, ConnectionError)
+        return told or (self._gone and not isinstance(error, Exception))
+
+    def _end_time(self) -> int | None:
+        return self._last_byte
