@@ -76,7 +76,19 @@ REGISTRY = {
     if not line.startswith("#")
 }
 TYPES = {"string": str, "enum": str, "int": int, "double": float, "boolean": bool, "any": object}
+TYPES["string[]"] = tuple
 
 
 def _is_conventional(name, value):
-    return name.startswith("eai.") or type(value) is TYPES[REGISTRY[name]]
+    if name.startswith("eai."):
+        return True
+    # The names of headers and the like end in a key of the user's.
+    template = next((n for n in TEMPLATES if name.startswith(f"{n}.")), name)
+    return type(value) is TYPES[TEMPLATES.get(template) or REGISTRY[name]]
+
+
+TEMPLATES = {
+    name: kind.removeprefix("template[").removesuffix("]")
+    for name, kind in REGISTRY.items()
+    if kind.startswith("template[")
+}

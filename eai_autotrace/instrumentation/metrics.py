@@ -11,11 +11,9 @@ from __future__ import annotations
 
 import threading
 import time
-from collections import Counter, deque
+from collections import deque
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
-
-from opentelemetry.metrics import Observation
 
 from eai_autotrace.semconv.metrics import COUNTER, HISTOGRAM, UP_DOWN_COUNTER
 
@@ -89,18 +87,19 @@ class Recorder:
         self._series: dict[tuple[Any, ...], tuple[tuple[str | int | None, Series], ...]] = {}
         self.counts = measures.active is not None
         if measures.active is not None:
-            metric, self._active_names = measures.active[0], measures.known[: measures.active[1]]
-            self._active: Counter[tuple[Any, ...]] = Counter()
-            self._counting = threading.Lock()
-            meter.create_observable_up_down_counter(
-                metric.name, [self._observe], metric.unit, metric.description
-            )
+            metric, number = measures.active
+            self._active_names = measures.known[:number]
+            self._active_instrument = _instrument(meter, metric)
+            self._active: dict[tuple[Any, ...], Series] = {}
 
     def count(self, measured: tuple[Any, ...], change: int) -> None:
         """Count an operation that begins or ends."""
         key = measured[: len(self._active_names)]
-        with self._counting:
-            self._active[key] += change
+        series = self._active.get(key)
+        if series is None:
+            made = Series(self._active_instrument, _attributes(self._active_names, key))
+            series = self._active.setdefault(key, made)
+        series.record(change, None)
 
     def end(
         self,
@@ -141,12 +140,6 @@ class Recorder:
             for measure, instrument in self._of
         )
         return self._series.setdefault(key, made)
-
-    def _observe(self, _: object) -> Iterator[Observation]:
-        with self._counting:
-            counts = list(self._active.items())
-        for key, value in counts:
-            yield Observation(value, _attributes(self._active_names, key))
 
 
 class Series:
