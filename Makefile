@@ -7,15 +7,20 @@ BIN := .venv/bin
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help test lint demo bench clean
+.PHONY: help test test-matrix lint demo bench clean
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' Makefile
 
 test: ## run the tests on real servers (ARGS="-k asyncpg" goes to pytest)
 	@scripts/prepare test
 	@scripts/servers
 	$(BIN)/pytest --cov --cov-report=term:skip-covered $(ARGS)
+
+test-matrix: ## run the instrumentors' tests on older libraries (ARGS="asyncpg-0.27" names rows)
+	@scripts/prepare test
+	@scripts/servers
+	@$(BIN)/python scripts/test-matrix $(ARGS)
 
 lint: ## check style and types
 	@scripts/prepare test lint
@@ -34,5 +39,5 @@ bench: ## measure the overhead beside bare Python and other tracers (ARGS="--qui
 	$(BIN)/python -m benchmarks $(ARGS)
 
 clean: ## remove the environment and everything that was built
-	rm -rf .venv build dist *.egg-info .coverage .hypothesis .mypy_cache .pytest_cache .ruff_cache
+	rm -rf .venv .matrix build dist *.egg-info .coverage .hypothesis .mypy_cache .pytest_cache .ruff_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
