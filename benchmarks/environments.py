@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import shutil
 import subprocess
 import sys
 import tempfile
 import venv
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -112,26 +114,33 @@ def _pins(reference: Environment | None) -> list[str]:
 
 
 def _install(folder: Path, wanted: Sequence[str], pins: Sequence[str]) -> None:
+    """Install with all versions of the bare environment, else with those of what is compared."""
+    compared = [pin for pin in pins if pin.partition("==")[0] in COMPARED]
     constraints = folder / "constraints.txt"
-    constraints.write_text("\n".join(pins), encoding="utf-8")
-    try:
-        _pip(folder, "install", "--constraint", str(constraints), *wanted)
-    except InstallError:
-        if not pins:
-            raise
-        _pip(folder, "install", *wanted)
+    for attempt in (pins, compared):
+        constraints.write_text("\n".join(attempt), encoding="utf-8")
+        with suppress(InstallError):
+            return _pip(folder, "install", "--constraint", str(constraints), *wanted)
+    return _pip(folder, "install", *wanted)
 
 
 def _pip(folder: Path, *arguments: str) -> None:
     command = [sys.executable, "-m", "pip", "--python", str(folder / "bin" / "python"), *arguments]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        command, capture_output=True, text=True, check=False, env=_own_environment()
+    )
     if done.returncode:
         errors = [line for line in done.stderr.splitlines() if line.startswith("ERROR")]
         raise InstallError((errors or done.stderr.splitlines() or ["pip failed"])[-1])
 
 
+def _own_environment() -> dict[str, str]:
+    """Without the paths of whoever runs this: what is found there would not be installed."""
+    return {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+
+
 def _versions(folder: Path) -> dict[str, str]:
-    command = [folder / "bin" / "python", "-c", _VERSIONS]
+    command = [folder / "bin" / "python", "-I", "-c", _VERSIONS]
     versions: dict[str, str] = json.loads(subprocess.check_output(command, text=True))
     return versions
 

@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 QUERIES_PER_ROOT = 100
 """Operations below a request stand below one: some peers record nothing else."""
 
+NO_AIO_PIKA = "There is no integration for aio-pika."
+
 
 class Peer:
     """
@@ -122,11 +124,15 @@ class Operation:
     rounds: int = 1000
     like: str = ""
 
+    def spans(self, peer: Peer) -> int:
+        """How many spans a peer makes of one call, where it is sampled."""
+        return peer.spans.get(self.like or self.name, 0)
+
     def expected(self, peer: Peer, calls: int) -> int:
         """How many spans a peer sends of so many calls."""
         if not self.sampled:
             return 0
-        each = peer.spans.get(self.like or self.name, 0) * calls
+        each = self.spans(peer) * calls
         return each + (peer.spans.get("root", 0) * roots(calls) if self.rooted else 0)
 
 

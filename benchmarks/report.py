@@ -19,6 +19,10 @@ threads, up to the moment when the last span has arrived. In parentheses the who
 multiple of the bare one. Medians of {rounds} rounds, in which all take turns. For each round the \
 spans that arrived were counted; where their number is not the expected one, the cell says so.\
 """
+_SPANS = """\
+How many spans each makes of one call, without the root span that a hundred queries or messages \
+share. They were counted on arrival.\
+"""
 
 
 def markdown(study: Study, machine: Sequence[tuple[str, str]], title: str, plot: str = "") -> str:
@@ -32,6 +36,9 @@ def markdown(study: Study, machine: Sequence[tuple[str, str]], title: str, plot:
         f"![The same as a plot]({plot})" if plot else "",
         "## Peers",
         _peers(study),
+        "## Spans",
+        _SPANS,
+        _spans(study),
         "## Rounds",
         "Median and half of the distance between the quartiles, the bare cost included.",
         _rounds(study),
@@ -89,10 +96,10 @@ def _doubts(operation: Operation, peer: Peer, cell: Cell, notes: _Notes) -> str:
     if cell.failure:
         return notes.mark(f"{peer.title}: stopped after {len(cell.samples)} rounds: {cell.failure}")
     if cell.received != cell.expected:
-        text = f"{cell.received} spans arrived, {cell.expected} were expected"
-        return notes.mark(f"{peer.title}, {operation.title}: {reason or text}")
-    if reason:
-        return notes.mark(f"{peer.title}, {operation.title}: {reason}")
+        text = f"{peer.title}: {cell.received} spans arrived instead of {cell.expected}"
+        return notes.mark(f"{text}. {reason}".strip())
+    if reason and operation.sampled:
+        return f", no spans{notes.mark(reason)}"
     return ""
 
 
@@ -105,7 +112,7 @@ def _peers(study: Study) -> str:
         ]
         for peer in study.peers
     ]
-    return _table(["", "Version", "Differs from bare", "How"], rows) + _versions(study)
+    return _table(["", "Version", "Differs from bare", "How"], rows, "---") + _versions(study)
 
 
 def _installed(study: Study, peer: Peer) -> tuple[str, str]:
@@ -123,6 +130,15 @@ def _versions(study: Study) -> str:
     return f"\n\nLibraries: {found}."
 
 
+def _spans(study: Study) -> str:
+    rows = [
+        [operation.title, *(str(operation.spans(peer)) for peer in study.peers)]
+        for operation in study.operations
+        if operation.kind == "cpu" and operation.sampled
+    ]
+    return _table(["", *(peer.title for peer in study.peers)], rows)
+
+
 def _rounds(study: Study) -> str:
     rows = [
         [f"{operation.title}, {operation.unit}", *_medians(study, operation)]
@@ -137,8 +153,8 @@ def _medians(study: Study, operation: Operation) -> Iterable[str]:
         yield f"{number(cell.median)} ± {number(cell.spread)}" if cell.samples else "—"
 
 
-def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    lines = [head, ["---", *("---:" for _ in head[1:])], *rows]
+def _table(head: Sequence[str], rows: Iterable[Sequence[str]], align: str = "---:") -> str:
+    lines = [head, ["---", *(align for _ in head[1:])], *rows]
     return "\n".join(f"| {' | '.join(cells)} |" for cells in lines)
 
 

@@ -7,14 +7,11 @@ from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
 from benchmarks.model import Job, Operation, Peer, Services, below_roots
+from benchmarks.operations._helper import helper
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
-# What another traced service sends along.
-_HEADERS: dict[str, Any] = {
-    "traceparent": "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
-}
 _BODY = b'{"order": 7}'
 _WITHOUT_HEARTBEAT = "?heartbeat=0"  # a measured process does nothing while others have their turn
 
@@ -38,26 +35,18 @@ async def publish(peer: Peer, services: Services) -> AsyncIterator[Job]:
 
 @asynccontextmanager
 async def consume(peer: Peer, services: Services) -> AsyncIterator[Job]:  # noqa: ARG001
-    """Messages that wait, published below aio-pika, where nobody traces."""
+    """Messages that wait, published by a process that nobody traces."""
     import aio_pika
-    import aiormq
 
-    connection = await aio_pika.connect(services.rabbitmq + _WITHOUT_HEARTBEAT)
+    url = services.rabbitmq + _WITHOUT_HEARTBEAT
+    connection = await aio_pika.connect(url)
     channel = await connection.channel()
     await channel.set_qos(prefetch_count=100)
     queue = await channel.declare_queue(auto_delete=False)
-    sender = await aiormq.connect(services.rabbitmq + _WITHOUT_HEARTBEAT)
-    outlet = await sender.channel()
-
-    async def fill(count: int) -> None:
-        properties = aiormq.spec.Basic.Properties(headers=_HEADERS)
-        for _ in range(count):
-            await outlet.basic_publish(_BODY, routing_key=queue.name, properties=properties)
-
-    yield Job(lambda count: _consume(queue, count), before=fill)
+    async with helper("_publisher.py", url, queue.name) as publish:
+        yield Job(lambda count: _consume(queue, count), before=publish)
     await queue.delete(if_unused=False, if_empty=False)
     await connection.close()
-    await sender.close()
 
 
 async def _consume(queue: Any, count: int) -> None:

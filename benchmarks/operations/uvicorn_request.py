@@ -3,18 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-import sys
 from contextlib import asynccontextmanager
-from functools import partial
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from benchmarks.model import Job, Operation, Peer, Services
+from benchmarks.operations._helper import helper
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
-
-_CLIENT = Path(__file__).with_name("_client.py")
 
 
 @asynccontextmanager
@@ -32,26 +28,16 @@ async def prepare(peer: Peer, services: Services) -> AsyncIterator[Job]:  # noqa
     while not server.started:  # noqa: ASYNC110 - uvicorn has nothing to wait for
         await asyncio.sleep(0.01)
     port = server.servers[0].sockets[0].getsockname()[1]
-    pipe = asyncio.subprocess.PIPE
-    command = [sys.executable, "-I", str(_CLIENT), str(port)]
-    client = await asyncio.create_subprocess_exec(*command, stdin=pipe, stdout=pipe)
-    yield Job(partial(_ask, client.stdin, client.stdout))
-    client.terminate()
-    await client.wait()
+    async with helper("_client.py", str(port)) as ask:
+        yield Job(ask)
     server.should_exit = True
     await serving
 
 
-async def _ask(questions: Any, answers: Any, count: int) -> None:
-    questions.write(b"%d\n" % count)
-    if await answers.readline() != b"done\n":
-        raise RuntimeError("a request has failed")
-
-
 OPERATIONS = (
-    Operation("uvicorn", "FastAPI request, uvicorn under load", prepare),
+    Operation("uvicorn", "FastAPI request, uvicorn under load", prepare, like="fastapi"),
     Operation("rest", "memory at rest", prepare, unit="MB", kind="rest", rounds=3),
     Operation(
-        "load", "memory under load", prepare, unit="MB", kind="load", rounds=1, like="uvicorn"
+        "load", "memory under load", prepare, unit="MB", kind="load", rounds=1, like="fastapi"
     ),
 )

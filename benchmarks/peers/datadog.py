@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from benchmarks.model import Peer
+from benchmarks.model import NO_AIO_PIKA, Peer
 
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
@@ -19,7 +19,12 @@ class Datadog(Peer):
     requirements = ("ddtrace",)
     sink = "datadog"
     wrapper = ("ddtrace-run",)
-    spans = {"root": 1, "fastapi": 2, "query": 1}
+    spans = {"root": 1, "fastapi": 2, "query": 1, "cursor": 43}
+    reasons = {
+        "publish": NO_AIO_PIKA,
+        "consume": NO_AIO_PIKA,
+        "unsampled": "It sends spans that are not sampled to its agent, too.",
+    }
     how = "`ddtrace-run`, to an agent's `/v0.5/traces`"
 
     def environment(self, url: str, *, sampled: bool) -> dict[str, str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from benchmarks.model import Peer
+from benchmarks.model import NO_AIO_PIKA, Peer
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -20,7 +20,8 @@ class Elastic(Peer):
     requirements = ("elastic-apm",)
     sink = "elastic"
     wrapper = ("elasticapm-run",)
-    spans = {"root": 1, "fastapi": 1, "query": 1}
+    spans = {"root": 1, "fastapi": 1, "query": 1, "cursor": 43}
+    reasons = {"publish": NO_AIO_PIKA, "consume": NO_AIO_PIKA}
     how = (
         "`elasticapm-run`, which does not reach this FastAPI, so `make_apm_client()` and "
         "`add_middleware()` in code as well; to an APM server's intake, compression of spans off"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from benchmarks.model import NO_AIO_PIKA
 from benchmarks.peers.opentelemetry import OpenTelemetryPeer
 
 if TYPE_CHECKING:
@@ -22,7 +23,8 @@ class Logfire(OpenTelemetryPeer):
         "logfire.configure(send_to_logfire=False, console=False)\n"
         "logfire.instrument_asyncpg()\n"
     )
-    spans = {"root": 1, "fastapi": 1, "query": 1}
+    spans = {"root": 1, "fastapi": 1, "query": 1, "cursor": 20_003}
+    reasons = {"publish": NO_AIO_PIKA, "consume": NO_AIO_PIKA}
     how = "`logfire.configure()` and `instrument_...()` in code, console off, OTLP over HTTP"
 
     def environment(self, url: str, *, sampled: bool) -> dict[str, str]:

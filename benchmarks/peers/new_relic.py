@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from benchmarks.environments import CERTIFICATE
-from benchmarks.model import Peer
+from benchmarks.model import NO_AIO_PIKA, Peer
 
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
@@ -21,7 +21,8 @@ class NewRelic(Peer):
     requirements = ("newrelic",)
     sink = "newrelic"
     wrapper = ("newrelic-admin", "run-program")
-    spans = {"root": 1, "fastapi": 1, "query": 1}
+    spans = {"root": 1, "fastapi": 4, "query": 1, "cursor": 43}
+    reasons = {"publish": NO_AIO_PIKA, "consume": NO_AIO_PIKA}
     how = (
         "`newrelic-admin run-program`, to a collector over TLS; sampler `always_on`, "
         "reservoirs that never overflow in a round"

@@ -43,7 +43,7 @@ class Ours(OpenTelemetryPeer):
     title = "eai-autotrace"
     distribution = "eai-autotrace"
     wrapper = ("opentelemetry-instrument",)
-    spans = {"root": 1, "fastapi": 1}
+    spans = {"root": 1, "fastapi": 1, "query": 1, "cursor": 2, "publish": 1, "consume": 1}
     how = "`opentelemetry-instrument`, OTLP over HTTP"
 
 
@@ -61,5 +61,5 @@ class Contrib(OpenTelemetryPeer):
         "opentelemetry-instrumentation-aio-pika",
     )
     wrapper = ("opentelemetry-instrument",)
-    spans = {"root": 1, "fastapi": 3}
+    spans = {"root": 1, "fastapi": 3, "query": 1, "cursor": 20_003, "publish": 1, "consume": 1}
     how = "`opentelemetry-instrument`, OTLP over HTTP"

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 from benchmarks.sinks._msgpack import decode
 from benchmarks.sinks.protocol import Answer, Protocol, Request
 
-_INFO = {
+_INFO: dict[str, Any] = {
     "version": "7.60.0",
-    "endpoints": ["/v0.4/traces", "/v0.5/traces", "/v0.6/stats", "/telemetry/proxy/"],
+    "endpoints": [
+        *("/v0.4/traces", "/v0.5/traces", "/v0.6/stats"),
+        *("/telemetry/proxy/", "/debugger/v1/diagnostics", "/debugger/v2/input"),
+    ],
     "client_drop_p0s": True,
     "config": {"receiver_port": 8126},
 }
@@ -25,7 +29,7 @@ class Datadog(Protocol):
             return Answer(body=json.dumps(_INFO).encode())
         if request.path.endswith("/traces"):
             return Answer(body=json.dumps(_RATES).encode())
-        known = request.path.startswith(("/v0.6/stats", "/telemetry/proxy/"))
+        known = request.path.startswith(tuple(_INFO["endpoints"]))
         return Answer(200 if known else 404)
 
     def spans(self, request: Request) -> int:
