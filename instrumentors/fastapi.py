@@ -22,7 +22,7 @@ from eai_autotrace.instrumentation import Instrumentor, Notice, Step, guard
 from eai_autotrace.semconv.attributes import EAI_VALIDATION_ERRORS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, MutableMapping, Sequence
+    from collections.abc import Callable, MutableMapping
 
     from eai_autotrace.config import Config
     from eai_autotrace.instrumentation.instrumentor import AnyTarget
@@ -103,16 +103,17 @@ def _keep_from_exporting(app: Any) -> None:
         app._telemetry = {**configured, "auto_configure": False}  # noqa: SLF001
 
 
-def _invalid(_error: Any, errors: Sequence[Any], *_: object, **__: object) -> None:
+def _invalid(error: Any, *_: object, **__: object) -> None:
     """The faults of a request that did not validate, without any value of it."""
     span = trace.get_current_span()
     if span.is_recording():
-        span.set_attribute(EAI_VALIDATION_ERRORS, [_fault(e) for e in errors[:_MOST_ERRORS]])
+        faults = [_fault(fault) for fault in error.errors()[:_MOST_ERRORS]]
+        span.set_attribute(EAI_VALIDATION_ERRORS, faults)
 
 
-def _fault(error: Any) -> str:
+def _fault(fault: Any) -> str:
     """Where and what: ``query.limit: int_parsing``. Keys inside a body may be the user's data."""
-    kind, location = str(error.get("type")), error.get("loc") or ("",)
+    kind, location = str(fault.get("type")), fault.get("loc") or ("",)
     declared = location[0] in _DECLARED and kind != "extra_forbidden"
     return f"{'.'.join(map(str, location[: 2 if declared else 1]))}: {kind}"
 

@@ -23,7 +23,7 @@ class Notice:
     Attributes:
         module: The module that defines the function.
         path: The function in that module.
-        notice: Has the signature of the function; called before it.
+        notice: Has the signature of the function; called after it.
     """
 
     module: str
@@ -40,11 +40,12 @@ class Notice:
 
         @wraps(patch.original)
         def wrapper(*args: Any, **kwargs: Any) -> Any:
+            result = patch.original(*args, **kwargs)
             try:
                 if patch.active:
                     notice(*args, **kwargs)
             except Exception as failure:  # noqa: BLE001 - the boundary
                 report(what, failure)
-            return patch.original(*args, **kwargs)
+            return result
 
         return wrapper

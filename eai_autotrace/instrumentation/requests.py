@@ -255,8 +255,24 @@ class Request(Exchange):
         """Whether it ended because the client has gone, not because the application failed."""
         if error is None:
             return self._gone
-        told = type(error).__name__ in _GONE or isinstance(error, ConnectionError)
-        return told or (self._gone and not isinstance(error, Exception))
+        return all(_tells_gone(one) or (self._gone and _may_be_gone(one)) for one in _leaves(error))
 
     def _end_time(self) -> int | None:
         return self._last_byte
+
+
+def _leaves(error: BaseException) -> list[BaseException]:
+    """The exceptions in a group, at any depth; otherwise the exception itself."""
+    members = getattr(error, "exceptions", None)
+    if not isinstance(members, tuple):
+        return [error]
+    return [leaf for member in members for leaf in _leaves(member)]
+
+
+def _tells_gone(error: BaseException) -> bool:
+    return type(error).__name__ in _GONE or isinstance(error, ConnectionError)
+
+
+def _may_be_gone(error: BaseException) -> bool:
+    """Whether an exception is what a server raises, or a cancellation, once the client has gone."""
+    return isinstance(error, OSError) or not isinstance(error, Exception)

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import httpx
+import pydantic
 import pytest
 from fastapi import APIRouter, BackgroundTasks, FastAPI, HTTPException
 from fastapi.middleware.cors import CORSMiddleware
@@ -47,11 +48,14 @@ def _build():
     return app
 
 
+# How Pydantic calls it.
+NO_NUMBER = "int_parsing" if pydantic.VERSION >= "2" else "type_error.integer"
+
 # Built before anything is instrumented, as in an application that is imported first.
 app = _build()
 
 
-def _span(name, path, status, size, **more):
+def _span(name, path, status, **more):
     return {
         "name": name,
         "kind": "SERVER",
@@ -59,7 +63,6 @@ def _span(name, path, status, size, **more):
         "attributes": {
             "http.request.method": name.split()[0],
             "http.response.status_code": status,
-            "http.response.body.size": size,
             "url.path": path,
             "url.scheme": "http",
             "server.address": "example.org",
@@ -86,16 +89,14 @@ async def _request(path, app=app, method="GET", **headers):
 
 
 REQUESTS = {
-    "included": ("/v1/items/1", _span("GET /v1/items/{item_id}", "/v1/items/1", 200, 20)),
+    "included": ("/v1/items/1", _span("GET /v1/items/{item_id}", "/v1/items/1", 200)),
     "mounted": (
         "/tenants/acme/items/1",
-        _span("GET /tenants/{tenant}/items/{item_id}", "/tenants/acme/items/1", 200, 20),
+        _span("GET /tenants/{tenant}/items/{item_id}", "/tenants/acme/items/1", 200),
     ),
     "query": (
         "/v1/items/1?q=a&sig=secret",
-        _span(
-            "GET /v1/items/{item_id}", "/v1/items/1", 200, 21, **{"url.query": "q=a&sig=REDACTED"}
-        ),
+        _span("GET /v1/items/{item_id}", "/v1/items/1", 200, **{"url.query": "q=a&sig=REDACTED"}),
     ),
     "invalid": (
         "/v1/items/x",
@@ -103,15 +104,14 @@ REQUESTS = {
             "GET /v1/items/{item_id}",
             "/v1/items/x",
             422,
-            150,
-            **{"eai.http.request.validation_errors": ("path.item_id: int_parsing",)},
+            **{"eai.http.request.validation_errors": (f"path.item_id: {NO_NUMBER}",)},
         ),
     ),
-    "unmatched": ("/nowhere", _span("GET", "/nowhere", 404, 22)),
-    "unmatched in a mount": ("/tenants/acme/x", _span("GET", "/tenants/acme/x", 404, 22)),
-    "http exception": ("/gone", _span("GET /gone", "/gone", 410, 19)),
-    "unhandled": ("/boom", _span("GET /boom", "/boom", 500, 21, **{"error.type": "RuntimeError"})),
-    "stream": ("/stream", _span("GET /stream", "/stream", 200, 2)),
+    "unmatched": ("/nowhere", _span("GET", "/nowhere", 404)),
+    "unmatched in a mount": ("/tenants/acme/x", _span("GET", "/tenants/acme/x", 404)),
+    "http exception": ("/gone", _span("GET /gone", "/gone", 410)),
+    "unhandled": ("/boom", _span("GET /boom", "/boom", 500, **{"error.type": "RuntimeError"})),
+    "stream": ("/stream", _span("GET /stream", "/stream", 200)),
 }
 
 
@@ -128,7 +128,8 @@ async def test_a_request_is_one_span(instrument, spans, name):
     assert await _request(path) == before
     (span,) = spans()
     span["attributes"].pop("eai.http.response.time_to_first_byte", None)
-    assert span == expected
+    size = {"http.response.body.size": len(before[1])}
+    assert span == {**expected, "attributes": {**expected["attributes"], **size}}
 
 
 @pytest.mark.parametrize(
@@ -191,7 +192,9 @@ async def test_middleware_around_the_application_changes_nothing(instrument, spa
 
     await _request("/v1/items/1", app=CORSMiddleware(app))
 
-    assert spans() == [REQUESTS["included"][1]]
+    (span,) = spans()
+    assert span["attributes"].pop("http.response.body.size") == 20
+    assert span == REQUESTS["included"][1]
 
 
 LACKING = {

@@ -8,6 +8,7 @@ from contextlib import suppress
 from typing import Annotated
 
 import httpx
+import pydantic
 import pytest
 from fastapi import BackgroundTasks, FastAPI, Header, HTTPException, WebSocket
 from fastapi.responses import RedirectResponse, StreamingResponse
@@ -142,6 +143,11 @@ def _attributes(span, *names):
     return {name: span["attributes"].get(name) for name in names}
 
 
+JSON = {"content-type": "application/json"}
+# How Pydantic calls it.
+NO_NUMBER = "int_parsing" if pydantic.VERSION >= "2" else "type_error.integer"
+
+
 @pytest.fixture(autouse=True)
 def _no_hooks():
     HOOKED.clear()
@@ -235,7 +241,7 @@ async def test_bodies_are_measured_not_recorded(instrument, spans, metrics):
     """
     instrument("fastapi", http_metrics=("request_body_size", "response_body_size"))
 
-    await _request("/items", method="POST", json={"price": 12})
+    await _request("/items", method="POST", content=b'{"price":12}', headers=JSON)
     await _request("/upload", method="POST", content=b"x" * 100)
 
     sizes = ("http.request.body.size", "http.response.body.size")
@@ -458,9 +464,9 @@ async def test_validation_errors(instrument, spans):
     (span,) = spans()
     assert span["status"] == "UNSET"
     assert span["attributes"]["eai.http.request.validation_errors"] == (
-        "query.limit: int_parsing",
-        "header.x-mode: int_parsing",
-        "body: int_parsing",
+        f"query.limit: {NO_NUMBER}",
+        f"header.x-mode: {NO_NUMBER}",
+        f"body: {NO_NUMBER}",
     )
 
 
@@ -479,7 +485,8 @@ async def test_streams(instrument, spans):
     assert 0 < first <= (ended.end_time - ended.start_time) / 1e9
     assert whole["attributes"]["http.response.body.size"] == 15
     assert (broken["status"], broken["attributes"]["http.response.body.size"]) == ("ERROR", 10)
-    assert broken["attributes"]["error.type"] == "ValueError"
+    # Older versions of Starlette have a task group around it.
+    assert broken["attributes"]["error.type"] in {"ValueError", "ExceptionGroup"}
 
 
 async def test_send_and_receive_spans(instrument, spans):
@@ -570,10 +577,10 @@ async def test_a_client_that_goes_is_no_error(instrument, spans):
         if message["type"] == "http.response.body":
             raise OSError
 
-    with pytest.raises(Exception, match=r"^$") as raised:
+    # What is raised, if anything, depends on the version of Starlette.
+    with suppress(Exception):
         await app(scope, receive, send)
 
-    assert type(raised.value).__name__ == "ClientDisconnect"
     (span,) = spans()
     assert _attributes(span, "eai.outcome", "error.type") == {
         "eai.outcome": "disconnected",
