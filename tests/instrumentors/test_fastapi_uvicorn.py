@@ -31,10 +31,10 @@ async def endless():
 """
 
 
-def _serve(run_instrumented, tmp_path):
+def _serve(run_instrumented, tmp_path, **environ):
     (tmp_path / "app.py").write_text(APP)
     port = free_port()
-    environment = {"OTEL_METRICS_EXPORTER": "none", "OTEL_BSP_SCHEDULE_DELAY": "200"}
+    environment = {"OTEL_METRICS_EXPORTER": "none", "OTEL_BSP_SCHEDULE_DELAY": "200", **environ}
     program = run_instrumented(
         "uvicorn", "app:app", "--port", str(port), cwd=tmp_path, env=environment
     )
@@ -112,3 +112,21 @@ def test_a_client_that_hangs_up(run_instrumented, otlp_receiver, tmp_path):
     (span,) = received
     assert (span.name, span.attributes["eai.outcome"]) == ("GET /endless", "disconnected")
     assert "error.type" not in span.attributes
+
+
+def test_fastapis_automatic_export_adds_none(run_instrumented, otlp_receiver, tmp_path):
+    """
+    With FASTAPI_OTEL_AUTO_CONFIGURE, spans arrive once, ours only.
+    """
+    program, port = _serve(run_instrumented, tmp_path, FASTAPI_OTEL_AUTO_CONFIGURE="true")
+
+    with socket.create_connection((HOST, port)) as connection:
+        connection.sendall(b"GET /items/1 HTTP/1.1\r\nhost: x\r\n\r\n")
+        _read(connection, 1)
+    code = program.stop()
+    received = otlp_receiver.wait_for(1)
+
+    assert [(span.name, span.scope) for span in received] == [
+        ("GET /items/{number}", "eai_autotrace.instrumentors.fastapi")
+    ]
+    assert (code, "Traceback" in program.stderr) == (-15, False)
