@@ -7,7 +7,7 @@ BIN := .venv/bin
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help test test-matrix lint demo bench clean
+.PHONY: help test test-matrix lint demo bench soak clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' Makefile
@@ -37,6 +37,10 @@ bench: ## measure the overhead beside bare Python and other tracers (ARGS="--qui
 	@scripts/prepare test
 	@scripts/servers
 	$(BIN)/python -m benchmarks $(ARGS)
+
+soak: ## ten minutes at full load with the collector down by turns (ARGS="--minutes 1")
+	@scripts/prepare test
+	$(BIN)/python -m benchmarks.soak $(ARGS)
 
 clean: ## remove the environment and everything that was built
 	rm -rf .venv .matrix build dist *.egg-info .coverage .hypothesis .mypy_cache .pytest_cache .ruff_cache

@@ -17,7 +17,7 @@ async def helper(script: str, *arguments: str) -> AsyncIterator[Callable[[int], 
     """
     Run a script of this folder; gives what has it do its work so many times.
 
-    It reads numbers, one on a line, and answers each with ``done``. Python starts without the
+    It reads numbers, one on a line, and answers each with a line that begins with ``done``. Python starts without the
     environment's variables (``-I``), and so without a tracer.
 
     Raises:
@@ -32,7 +32,7 @@ async def helper(script: str, *arguments: str) -> AsyncIterator[Callable[[int], 
 
     async def work(count: int) -> None:
         questions.write(b"%d\n" % count)
-        if await answers.readline() != b"done\n":
+        if not (await answers.readline()).startswith(b"done"):
             raise RuntimeError(f"{script} has failed")
 
     yield work

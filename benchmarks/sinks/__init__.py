@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import time
 from collections import deque
+from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from threading import Event, Thread
+from socket import SHUT_RDWR, socket
+from threading import Event, Lock, Thread
 from typing import TYPE_CHECKING
 
 from benchmarks.environments import CERTIFICATE
@@ -41,26 +43,42 @@ class Sink:
         self._requests: deque[Request] = deque()
         self._came = Event()
         self._spans = 0
-        self._server = _Server(self)
-        if self._protocol.tls:
-            context = server_context(CERTIFICATE)
-            self._server.socket = context.wrap_socket(self._server.socket, server_side=True)
-        self._thread = Thread(target=self._server.serve_forever, args=(0.05,), daemon=True)
+        self._server = _Server(self, 0)
+        self._port = self._server.server_port
 
     def __enter__(self) -> Self:
-        self._thread.start()
+        self._serve()
         return self
 
     def __exit__(self, *_: object) -> None:
+        self.stop()
+
+    def stop(self) -> None:
+        """Take nothing more, as a back end that has ended: every request is answered or refused."""
         self._server.shutdown()
+        self._server.close_connections()
         self._server.server_close()
         self._thread.join()
+
+    def start(self) -> None:
+        """Listen again, at the same address."""
+        self._server = _Server(self, self._port)
+        self._serve()
+
+    def _serve(self) -> None:
+        self._thread = Thread(target=self._server.serve_forever, args=(0.05,), daemon=True)
+        self._thread.start()
+
+    @property
+    def tls(self) -> bool:
+        """Whether it speaks TLS."""
+        return self._protocol.tls
 
     @property
     def url(self) -> str:
         """Where it listens."""
-        scheme = "https" if self._protocol.tls else "http"
-        return f"{scheme}://127.0.0.1:{self._server.server_port}"
+        scheme = "https" if self.tls else "http"
+        return f"{scheme}://127.0.0.1:{self._port}"
 
     def spans(self) -> int:
         """How many spans have come since the last ``clear``."""
@@ -92,9 +110,23 @@ class Sink:
 class _Server(ThreadingHTTPServer):
     daemon_threads = True
 
-    def __init__(self, sink: Sink) -> None:
-        super().__init__(("127.0.0.1", 0), _Handler)
+    def __init__(self, sink: Sink, port: int) -> None:
+        super().__init__(("127.0.0.1", port), _Handler)
         self.sink = sink
+        self.gate = Lock()
+        self.closed = False
+        self.connections: set[socket] = set()
+        if sink.tls:
+            context = server_context(CERTIFICATE)
+            self.socket = context.wrap_socket(self.socket, server_side=True)
+
+    def close_connections(self) -> None:
+        """Close what keep-alive holds open, but not between a request and its answer."""
+        with self.gate:
+            self.closed = True
+            for connection in self.connections:
+                with suppress(OSError):
+                    connection.shutdown(SHUT_RDWR)
 
     def handle_error(self, request: object, client_address: object) -> None:
         """Nothing: an exporter may go away at any time."""
@@ -105,16 +137,32 @@ class _Handler(BaseHTTPRequestHandler):
     wbufsize = -1  # headers and body in one packet
     server: _Server
 
+    def setup(self) -> None:
+        """Begin a connection."""
+        super().setup()
+        self.server.connections.add(self.connection)
+
+    def finish(self) -> None:
+        """End it."""
+        self.server.connections.discard(self.connection)
+        super().finish()
+
     def do_POST(self) -> None:
         """Take a request."""
         headers = {name.lower(): value for name, value in self.headers.items()}
         request = Request(self.command, self.path, headers, self._body(headers))
-        status, body, kind = self.server.sink.take(request)
+        with self.server.gate:
+            self.close_connection = self.server.closed
+            if not self.server.closed:
+                self._answer(*self.server.sink.take(request))
+
+    def _answer(self, status: int, body: bytes, kind: str) -> None:
         self.send_response(status)
         self.send_header("Content-Type", kind)
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
         self.wfile.write(body)
+        self.wfile.flush()
 
     def do_GET(self) -> None:
         """Take a request."""
