@@ -139,7 +139,7 @@ class Requests:
 
     def _attributes(self, scope: Scope, pairs: Pairs, method: str) -> dict[str, Any]:
         headers = Headers(pairs)
-        told = any(name in self._forwarded for name, _ in pairs)
+        told = headers.has_any(self._forwarded)
         origin = forwarded.origin_of(headers) if told else _DIRECT
         attributes = http.server_attributes(scope, headers, method, origin)
         if self._captured is not None:
@@ -251,7 +251,10 @@ def _responses(config: Config) -> Responses:
 
 def route(exchange: Exchange, found: Any, scope: Scope) -> None:
     """Of the route that answers, the template is what groups requests; real values are not."""
-    exchange.route = exchange.prefix + _template(found, scope)
+    # FastAPI's handles a request by Starlette's: the same route comes twice.
+    if exchange.found is not found:
+        exchange.found = found
+        exchange.route = exchange.prefix + _template(found, scope)
 
 
 def _mount(exchange: Exchange, mount: Any, scope: Scope) -> None:  # noqa: ARG001
@@ -269,9 +272,11 @@ def _host(exchange: Exchange, host: Any, scope: Scope) -> None:  # noqa: ARG001
 def _template(found: Any, scope: Scope) -> str:
     # FastAPI >= 0.137 keeps the path of an included route without its prefixes, and the whole one
     # in the scope. One left behind by an outer application is told by its route.
-    included = (scope.get("fastapi") or {}).get("effective_route_context")
-    if included is not None and getattr(included, "original_route", None) is found:
-        return str(included.path_format)
+    included = scope.get("fastapi")
+    if included:
+        included = included.get("effective_route_context")
+        if included is not None and getattr(included, "original_route", None) is found:
+            return str(included.path_format)
     return str(found.path_format)
 
 

@@ -124,7 +124,7 @@ class _Server(ThreadingHTTPServer):
         """Close what keep-alive holds open, but not between a request and its answer."""
         with self.gate:
             self.closed = True
-            for connection in self.connections:
+            for connection in tuple(self.connections):
                 with suppress(OSError):
                     connection.shutdown(SHUT_RDWR)
 

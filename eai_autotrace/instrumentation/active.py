@@ -75,6 +75,10 @@ class Active:
     A started span that ends exactly once.
 
     Whoever starts it either calls `leave` in the same task, or never enters its context.
+
+    Attributes:
+        is_recording: Whether its span is recorded.
+        is_measured: Whether somebody wants to know of its end: its span, or a metric.
     """
 
     __slots__ = (
@@ -85,6 +89,7 @@ class Active:
         "context",
         "ended",
         "exception",
+        "is_measured",
         "is_recording",
         "name",
         "span",
@@ -107,6 +112,7 @@ class Active:
         self.context = context
         self.ended = False
         self.is_recording = span.is_recording()
+        self.is_measured = self.is_recording or recorder is not None
         self._measured = operation.measured
         self._recorder = recorder
         self.tracing = tracing
@@ -115,11 +121,6 @@ class Active:
         self._outer: Context | None = None
         if recorder is not None and recorder.counts:
             recorder.count(operation.measured, 1)
-
-    @property
-    def is_measured(self) -> bool:
-        """Whether somebody wants to know of its end: its span, or a metric."""
-        return self.is_recording or self._recorder is not None
 
     def enter(self) -> None:
         """Make the span current in this task until `leave`."""
@@ -195,7 +196,12 @@ class Active:
             self.end({EAI_OUTCOME: "abandoned"})
 
     def _set(self, attributes: Attributes) -> None:
-        self.span.set_attributes({k: v for k, v in attributes.items() if v is not None})
+        known = {k: v for k, v in attributes.items() if v is not None}
+        span: Any = self.span
+        if self.tracing.is_lean:
+            span.set_plain(known)
+        else:
+            span.set_attributes(known)
         if ERROR_TYPE in attributes:
             self.span.set_status(StatusCode.ERROR)
 
@@ -231,6 +237,7 @@ class Tracing:
 
     Attributes:
         exceptions: Records exceptions that end operations.
+        is_lean: Whether spans take attributes without checking them.
     """
 
     def __init__(
@@ -245,6 +252,7 @@ class Tracing:
         self._tracer = trace.get_tracer(scope, __version__, tracer_provider, SCHEMA_URL)
         # A tracer that decides without attributes has a start that asks for them afterwards.
         self._start_described = getattr(self._tracer, "start_described", None)
+        self.is_lean = self._start_described is not None
         self._meter_provider = meter_provider
         self.describe_error = describe_error
         self.exceptions = Exceptions(scope, config)

@@ -71,11 +71,13 @@ class Exchange(Active):
     Attributes:
         route: The template of the route that answers, mounts included; ``None`` while not known.
         prefix: The templates of the mounts passed so far.
+        found: The route itself.
     """
 
     # As most leave them: nothing is set that stays so.
     route: str | None = None
     prefix = ""
+    found: Any = None
     _mount: Any = None
     _send: Send
     _receive: Receive
@@ -167,7 +169,8 @@ class Request(Exchange):
             self._scope = scope
         if self.responses.is_traced_in_parts and self.is_recording:
             receive, send = self.in_spans("receive", receive), self.in_spans("send", send)
-        return super().connect(scope, receive, send)
+        self._receive, self._send = receive, send
+        return self.receive, self.send
 
     def send_unrecorded(self, message: Message) -> Awaitable[None]:
         """Send a part of a response of which only the status and the duration are wanted."""

@@ -80,7 +80,7 @@ class Server:
 
     def wrapper(self, patch: Patch, tracing: Tracing) -> Callable[..., Any]:
         """The function that takes the original's place."""
-        begin = self._beginner(patch, tracing)
+        beginners = self._beginners(patch, tracing)
         prepare = self._preparing(patch)
         hook = self.hook
 
@@ -89,7 +89,8 @@ class Server:
             outer = scope.get(_KEY)
             exchange: Any = NOTHING
             if outer is None or outer.ended:
-                exchange = begin(app, scope)
+                begin: Callable[..., Any] = beginners.get(scope["type"], _begin_nothing)
+                exchange = begin((app, scope), {})
             if exchange is NOTHING:
                 if prepare is not None:
                     send = prepare(app, scope, send)
@@ -113,7 +114,8 @@ class Server:
 
         return wrapper
 
-    def _beginner(self, patch: Patch, tracing: Tracing) -> Callable[[Any, Scope], Any]:
+    def _beginners(self, patch: Patch, tracing: Tracing) -> dict[str, Callable[..., Any]]:
+        """What begins an exchange, by the type of the scope."""
         what = f"tracing {self.module} {self.path}"
         request = type("Request", (Request,), {"responses": self.responses})
         begin: Any = tracing.beginner(self.describe, what, patch, self.measures, request)
@@ -126,15 +128,7 @@ class Server:
                 sockets.describe, what, patch, sockets.measures, connection
             )
 
-        def begin_any(app: Any, scope: Scope) -> Any:
-            kind = scope.get("type")
-            if kind == "http":
-                return begin((app, scope), {})
-            if kind == "websocket" and begin_socket is not None:
-                return begin_socket((app, scope), {})
-            return NOTHING
-
-        return begin_any
+        return {"http": begin, "websocket": begin_socket or _begin_nothing}
 
     def _preparing(self, patch: Patch) -> Callable[[Any, Scope, Send], Send] | None:
         own = self.prepare
@@ -149,6 +143,10 @@ class Server:
             return send
 
         return prepare
+
+
+def _begin_nothing(*_: object) -> Any:
+    return NOTHING
 
 
 @dataclass(frozen=True)

@@ -64,6 +64,10 @@ class Headers:
             return []
         return [value.decode("latin-1") for found, value in self._pairs if found == name]
 
+    def has_any(self, names: frozenset[bytes]) -> bool:
+        """Whether there is a header of one of these names."""
+        return not names.isdisjoint(self._by_name)
+
     def names(self) -> list[str]:
         """The names of all headers."""
         return [name.decode("latin-1") for name in self._by_name]
@@ -129,15 +133,16 @@ class HeaderCapture:
         self._wanted = _any_of(names)
         self._sanitized = _any_of((*SENSITIVE_HEADERS, *sanitized))
 
-    def attributes(self, pairs: Iterable[tuple[bytes, bytes]]) -> dict[str, list[str]]:
+    def attributes(self, pairs: Iterable[tuple[bytes, bytes]]) -> dict[str, tuple[str, ...]]:
         """The attributes of some headers; each has all values of its name, in order."""
-        found: dict[str, list[str]] = {}
+        found: dict[str, tuple[str, ...]] = {}
         for raw, value in pairs:
             name = raw.decode("latin-1").lower()
             if self._wanted.fullmatch(name):
                 hidden = self._sanitized.fullmatch(name)
                 shown = REDACTED_HEADER if hidden else value.decode("latin-1")
-                found.setdefault(f"{self._prefix}.{name}", []).append(shown)
+                key = f"{self._prefix}.{name}"
+                found[key] = (*found.get(key, ()), shown)
         return found
 
 

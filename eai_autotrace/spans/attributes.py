@@ -39,12 +39,19 @@ class Attributes(dict[str, Any]):
             length: How long text may be; ``None`` for any length.
         """
         self.dropped = 0
-        if not values:
-            return
-        if (limit is None or len(values) <= limit) and _are_plain(values, length):
+        if values:
+            if (limit is None or len(values) <= limit) and _are_plain(values, length):
+                self.update(values)
+            else:
+                self._take(values, limit, length)
+
+    def put_plain(self, values: Mapping[str, Any], limit: int | None, length: int | None) -> None:
+        """Set attributes of which the caller knows that they are plain."""
+        if length is None and (limit is None or len(self) + len(values) <= limit):
             self.update(values)
         else:
-            self._take(values, limit, length)
+            for key, value in values.items():
+                self.put(key, value, limit, length)
 
     def put(self, key: str, value: Any, limit: int | None, length: int | None) -> None:
         """Set one attribute; the oldest makes room where there are too many."""

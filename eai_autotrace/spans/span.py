@@ -105,9 +105,17 @@ class Span(sdk._Span):
         for key, value in attributes.items():
             put(key, value, count, length)
 
+    def set_plain(self, attributes: Mapping[str, Any]) -> None:
+        """Set attributes of which the caller knows that they are plain: no lists, no ``None``."""
+        if self._end_time is None:
+            limits = self._limits
+            self._attributes.put_plain(
+                attributes, limits.max_span_attributes, limits.max_span_attribute_length
+            )
+
     def update_name(self, name: str) -> None:
         """Change the name."""
-        if self._is_open():
+        if self._end_time is None or self._is_open():
             self._name = name
 
     def set_status(self, status: Status | StatusCode, description: str | None = None) -> None:

@@ -56,8 +56,8 @@ class Tracer(sdk.Tracer):
         parent = api.get_current_span(context).get_span_context()
         if parent is not None and not isinstance(parent, api.SpanContext):
             raise TypeError("parent_span_context must be a SpanContext or None.")
-        span = self.start_described(
-            name, context, parent, kind, lambda: attributes, links, start_time
+        span = self._start(
+            (name, context, parent, kind, lambda: attributes, links, start_time), is_plain=False
         )
         if not record_exception:
             span._record_exception = False  # type: ignore[attr-defined]
@@ -83,10 +83,16 @@ class Tracer(sdk.Tracer):
             context: The context that it is started in; ``None`` is the current one.
             parent: The context of the span in there, which the caller has looked up.
             kind: Its kind.
-            attributes: Gives its attributes.
+            attributes: Gives its attributes, which are plain: no lists, no ``None``.
             links: Its links.
             start_time: When it started, in nanoseconds since 1970; ``None`` is now.
         """
+        return self._start(
+            (name, context, parent, kind, attributes, links, start_time), is_plain=True
+        )
+
+    def _start(self, described: tuple[Any, ...], *, is_plain: bool) -> api.Span:
+        name, context, parent, kind, attributes, links, start_time = described
         if not self._tracer_config.is_enabled:
             return NonRecordingSpan(context=parent or api.INVALID_SPAN_CONTEXT)
         if parent is None or not parent.is_valid:
@@ -96,14 +102,17 @@ class Tracer(sdk.Tracer):
             state, random = parent.trace_state, parent.trace_flags & _RANDOM
             trace = parent.trace_id
         if self._decide is None:
-            return self._start_asking(
-                (name, context, parent, kind, attributes, links, start_time), trace, random
-            )
+            described = (name, context, parent, kind, attributes, links, start_time)
+            return self._start_asking(described, trace, random)
         sampled = self._decide(parent, trace)
         made = make_context(trace, self._new_span_id(), FLAGS[random | sampled], state)
         if not sampled:
             return NonRecordingSpan(made)
-        span = self._make(name, made, parent, kind, attributes(), links)
+        if is_plain:
+            span = self._make(name, made, parent, kind, None, links)
+            span.set_plain(attributes())
+        else:
+            span = self._make(name, made, parent, kind, attributes(), links)
         span.begin(start_time, context)
         return span
 

@@ -164,11 +164,14 @@ def test_captured_headers():
     ]
 
     assert capture.attributes(pairs) == {
-        "http.request.header.accept": ["a"],
-        "http.request.header.x-one": ["1", "2"],
-        "http.request.header.x-mine": ["[REDACTED]"],
-        "http.request.header.x-api-key": ["[REDACTED]"],
-        "http.request.header.cookie": ["[REDACTED]"],
+        "http.request.header.accept": ("a",),
+        "http.request.header.x-one": (
+            "1",
+            "2",
+        ),
+        "http.request.header.x-mine": ("[REDACTED]",),
+        "http.request.header.x-api-key": ("[REDACTED]",),
+        "http.request.header.cookie": ("[REDACTED]",),
     }
 
 
