@@ -137,7 +137,8 @@ class Lane:
         """Act on what became of the batch at the head."""
         if outcome.kind == "retry":
             self._say(outcome.reason, f"{outcome.message}; it is tried again")
-            self._pause(outcome.retry_after)
+            if self._thread is not None:
+                self._pause(outcome.retry_after)
             return
         self._failures = 0
         self._batches.popleft()

@@ -337,3 +337,23 @@ def test_many_threads_lose_nothing(pipelines):
     expected = {f"{thread}-{number}" for thread in range(64) for number in range(200)}
     assert len(exporter.names) == len(expected)
     assert set(exporter.names) == expected
+
+
+def test_where_no_thread_starts_a_flush_sends(pipelines, monkeypatch):
+    """
+    At the end of a process some versions of Python start no thread: then the caller's sends.
+    """
+
+    def refuse(_thread):
+        raise RuntimeError("can't create new thread at interpreter shutdown")
+
+    exporter = Exporter(answers=[Outcome("ok"), Outcome("retry", "x", "no answer")])
+    pipeline, tracer = pipelines(exporter)
+    monkeypatch.setattr(threading.Thread, "start", refuse)
+
+    tracer.start_span("a").end()
+    first = pipeline.force_flush()
+    tracer.start_span("b").end()
+    second = pipeline.force_flush(100)
+
+    assert (first, second, exporter.names, exporter.attempts) == (True, False, ["a"], 2)
