@@ -12,6 +12,7 @@ import logging
 import threading
 import time
 from collections import Counter, deque
+from contextlib import suppress
 from random import uniform
 from typing import TYPE_CHECKING, Final
 
@@ -78,11 +79,17 @@ class Lane:
                 return
             self._batches.append(batch)
             self._waiting += len(batch)
-            if self._thread is None:
-                name = f"eai-export-{self._exporter.name}"
-                self._thread = threading.Thread(target=self._run, name=name, daemon=True)
-                self._thread.start()
+            self.start()
             self._changed.notify_all()
+
+    def start(self) -> None:
+        """Start the thread; where Python starts none any more, `wait` does its work."""
+        if self._thread is None:
+            name = f"eai-export-{self._exporter.name}"
+            thread = threading.Thread(target=self._run, name=name, daemon=True)
+            with suppress(RuntimeError):
+                thread.start()
+                self._thread = thread
 
     def hurry(self, deadline: float) -> None:
         """Try at once to send what waits, though the exporter may be failing."""
@@ -92,6 +99,9 @@ class Lane:
 
     def wait(self, deadline: float) -> bool:
         """Wait until nothing is left, or for a time of the monotonic clock."""
+        while self._thread is None and self._batches and time.monotonic() < deadline:
+            if not self._attempt():
+                break
         with self._changed:
             done = self._changed.wait_for(
                 lambda: not self._batches and not self._busy, max(0.0, deadline - time.monotonic())
@@ -118,15 +128,23 @@ class Lane:
                 self._changed.wait_for(lambda: self._batches or self._closing)
                 if self._closing:
                     return
-                batch = self._batches[0]
-                self._busy = True
-                timeout = self._attempt_timeout()
-            outcome = self._exporter.export(batch, timeout)
-            with self._changed:
-                self._busy = False
-                if self._batches and self._batches[0] is batch:
-                    self._settle(batch, outcome)
-                self._changed.notify_all()
+            self._attempt()
+
+    def _attempt(self) -> bool:
+        """Export the batch at the head; whether that is settled."""
+        with self._changed:
+            if not self._batches:
+                return False
+            batch = self._batches[0]
+            self._busy = True
+            timeout = self._attempt_timeout()
+        outcome = self._exporter.export(batch, timeout)
+        with self._changed:
+            self._busy = False
+            if self._batches and self._batches[0] is batch:
+                self._settle(batch, outcome)
+            self._changed.notify_all()
+        return outcome.kind != "retry"
 
     def _attempt_timeout(self) -> float:
         if self._deadline is None:

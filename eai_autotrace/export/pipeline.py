@@ -16,6 +16,7 @@ import threading
 import time
 import weakref
 from collections import Counter, deque
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final
 
 from opentelemetry.sdk.trace import SpanProcessor
@@ -154,7 +155,11 @@ class Pipeline(SpanProcessor):
         with self._starting:
             if self._thread is None:
                 self._thread = threading.Thread(target=self._run, name="eai-spans", daemon=True)
-                self._thread.start()
+                # Some versions of Python start no thread once the end of the process has begun.
+                with suppress(RuntimeError):
+                    self._thread.start()
+                for lane in self._lanes:
+                    lane.start()
 
     def _run(self) -> None:
         wake = self._wake

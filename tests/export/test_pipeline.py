@@ -123,7 +123,9 @@ def test_no_thread_before_the_first_span(pipelines):
 
     assert set(threading.enumerate()) - before == set()
     _spans(tracer, "a")
-    assert [thread.name for thread in set(threading.enumerate()) - before] == ["eai-spans"]
+    # All at once: at the end of a process there may be none any more.
+    made = {thread.name for thread in set(threading.enumerate()) - before}
+    assert made == {"eai-spans", "eai-export-kept"}
 
 
 def test_unsampled_spans_are_not_sent(pipelines):
