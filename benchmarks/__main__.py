@@ -59,7 +59,7 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
         default=list(OPERATIONS),
         help=f"of {', '.join(OPERATIONS)}",
     )
-    add("--rounds", type=int, default=15, help="rounds in which all take turns (15)")
+    add("--rounds", type=int, default=9, help="rounds in which all take turns (9)")
     add("--minutes", type=float, default=0.5, help="of load before memory is measured (0.5)")
     add("--quick", action="store_true", help="short rounds and few: for a look, not for a result")
     add("--output", type=Path, help="a folder for the report; benchmarks/results for a full run")

@@ -140,7 +140,7 @@ def _own_environment() -> dict[str, str]:
 
 
 def _versions(folder: Path) -> dict[str, str]:
-    command = [folder / "bin" / "python", "-I", "-c", _VERSIONS]
+    command = [str(folder / "bin" / "python"), "-I", "-c", _VERSIONS]
     versions: dict[str, str] = json.loads(subprocess.check_output(command, text=True))
     return versions
 

@@ -121,13 +121,13 @@ class Process:
         listener = enter(socket.create_server((HOST, 0)))
         port = str(listener.getsockname()[1])
         services = json.dumps(asdict(setting.services))
-        name, *arguments = [
+        command: list[str] = [
             *setting.peer.wrapper,
             *("python", "-m", "benchmarks.worker"),
             *(setting.peer.name, setting.operation.name, port, services),
         ]
         environment = variables(setting, self._sink.url) | {"PYTHONPATH": str(import_path())}
-        command = [str(setting.environment.folder / "bin" / name), *arguments]
+        command[0] = str(setting.environment.folder / "bin" / command[0])
         self._program = enter(Program(command, environment=environment, folder=setting.folder))
         self._stream = enter(self._accept(listener))
 
