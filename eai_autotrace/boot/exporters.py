@@ -1,9 +1,9 @@
 """
 Exporters by name and signal.
 
-OTLP is made from our configuration, which has resolved endpoint, protocol and deadline; what the
-official exporter reads from the environment by itself (headers, certificates) keeps working. Every
-other name is an entry point of an installed package. Transports are imported when they are used:
+Spans go by our own OTLP exporter; metrics and logs by OpenTelemetry's, which gets endpoint, protocol
+and deadline from our configuration and reads the rest from the environment by itself (headers,
+certificates). Every other name is an entry point of an installed package. Transports are imported when they are used:
 gRPC costs a process 20 MB.
 """
 
@@ -19,12 +19,10 @@ if TYPE_CHECKING:
     from eai_autotrace.export.result import SpanExporter
 
 _CLASSES: Final = {
-    "traces": "OTLPSpanExporter",
     "metrics": "OTLPMetricExporter",
     "logs": "OTLPLogExporter",
 }
 _MODULES: Final = {
-    "traces": "trace_exporter",
     "metrics": "metric_exporter",
     "logs": "_log_exporter",
 }
@@ -41,7 +39,23 @@ def span_exporter(config: Config, signal: str, name: str) -> SpanExporter:
     Raises:
         LookupError: No installed package has an exporter of that name.
     """
-    from eai_autotrace.export.sdk import SdkExporter  # noqa: PLC0415
+    if name == "otlp":
+        from eai_autotrace.export.otlp import Connection, otlp_exporter  # noqa: PLC0415
+
+        target = config.otlp(signal)
+        return otlp_exporter(
+            target.protocol,
+            Connection(
+                target.endpoint,
+                target.headers,
+                target.compression,
+                target.insecure,
+                target.certificate,
+                target.client_key,
+                target.client_certificate,
+            ),
+        )
+    from eai_autotrace.export.sdk import SdkExporter  # noqa: PLC0415 - with the SDK's exporters
 
     return SdkExporter(name, exporter(config, signal, name))
 

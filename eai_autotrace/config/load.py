@@ -90,7 +90,8 @@ def load(environ: Mapping[str, str] | None = None) -> Loaded:
             try:
                 values[name] = kind.read(raw)
             except (ValueError, OverflowError):
-                message = f"{shown(raw)} is not valid, expected {kind.form}; it is ignored"
+                value = "its value" if kind.is_secret else shown(raw)
+                message = f"{value} is not valid, expected {kind.form}; it is ignored"
                 problems.append(Problem(source, message))
             else:
                 problems += _without_effect(source, setting, values[name])

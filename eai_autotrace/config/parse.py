@@ -27,10 +27,12 @@ class Kind(NamedTuple):
     Attributes:
         form: The valid form, to follow "expected".
         read: Gives the value, or raises ``ValueError``.
+        is_secret: Whether no message may show a value.
     """
 
     form: str
     read: Callable[[Any], Any]
+    is_secret: bool = False
 
 
 def shown(value: Any) -> str:
@@ -116,6 +118,18 @@ def _patterns(value: Any) -> tuple[str, ...]:
     return found
 
 
+def _headers(value: Any) -> Mapping[str, str]:
+    from urllib.parse import unquote  # noqa: PLC0415 - only where there are headers
+
+    found = {}
+    for pair in _names(value):
+        name, equals, content = pair.partition("=")
+        if not equals or not re.fullmatch(r"[!#$%&'*+.^_`|~\w-]+", name.strip()):
+            raise ValueError
+        found[unquote(name.strip()).lower()] = unquote(content.strip())
+    return found
+
+
 def _hook(value: Any) -> str:
     text = _text(value)
     if not re.fullmatch(r"[^\W\d][\w.]*:[^\W\d][\w.]*", text):
@@ -129,6 +143,7 @@ STANDARD_FLAG = Kind("true or false", _standard_flag)
 DISABLED_FLAG = Kind("true or false", lambda value: not _standard_flag(value))
 NAMES = Kind("names separated by commas", _names)
 PATTERNS = Kind("regular expressions separated by commas", _patterns)
+HEADERS = Kind("name=value, percent-encoded, separated by commas", _headers, is_secret=True)
 HOOK = Kind("package.module:function", _hook)
 PREFERENCES = Kind("library=upstream or library=eai, separated by commas", _preferences)
 MAPPING = Kind("a mapping", _mapping)

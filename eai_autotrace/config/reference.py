@@ -54,7 +54,7 @@ An empty variable counts as not set. A wrong value is reported in one line and n
 
 Exporters add up: those of `OTEL_TRACES_EXPORTER`, the older names' and the file's. Where nothing names one, it is `otlp`.
 
-What OpenTelemetry's exporters read by themselves, such as `OTEL_EXPORTER_OTLP_HEADERS` and `OTEL_EXPORTER_OTLP_CERTIFICATE`, works as documented there.
+OpenTelemetry's exporters of metrics and logs read `OTEL_EXPORTER_OTLP_METRICS_HEADERS` and the like by themselves; they work as documented there.
 """
 
 EXAMPLE = """\

@@ -21,6 +21,7 @@ from eai_autotrace.config.parse import (
     DISABLED_FLAG,
     ENDPOINT,
     FLAG,
+    HEADERS,
     MAPPING,
     NAMES,
     PREFERENCES,
@@ -51,12 +52,22 @@ class Otlp(NamedTuple):
         protocol: ``grpc`` or ``http/protobuf``.
         timeout: The deadline of one export, in seconds.
         compression: ``none``, ``gzip`` or ``deflate``.
+        headers: Headers of every request, or metadata.
+        insecure: For gRPC without a scheme in the endpoint, whether without TLS.
+        certificate: The path of the authorities' certificates; ``None`` for the system's.
+        client_key: The path of the client's private key.
+        client_certificate: The path of its certificate.
     """
 
     endpoint: str
     protocol: str
     timeout: float
     compression: str
+    headers: Mapping[str, str] = {}
+    insecure: bool = False
+    certificate: str | None = None
+    client_key: str | None = None
+    client_certificate: str | None = None
 
 
 _PROTOCOL = choice("grpc", "http/protobuf")
@@ -100,7 +111,7 @@ def _otlp(detail: str, kind: Kind, description: str, **kinds: Kind) -> Any:
     """One property of OTLP for all signals."""
     name, legacy = f"OTEL_EXPORTER_OTLP_{detail}", f"OTLP_{detail}"
     path = f"otel.exporters.otlp.{detail.lower()}"
-    has_legacy = detail != "PROTOCOL"
+    has_legacy = detail in {"ENDPOINT", "TIMEOUT", "COMPRESSION"}
     return setting(
         None,
         description,
@@ -243,6 +254,26 @@ class Config(HttpSettings, DatabaseSettings, MessagingSettings, LlmSettings, Exc
         older=_SECONDS,
     )
     otlp_compression: str | None = _otlp("COMPRESSION", _COMPRESSION, "Default `none`.")
+    otlp_headers: Mapping[str, str] | None = _otlp(
+        "HEADERS", HEADERS, "Headers of every request, such as `authorization=Bearer%20x`."
+    )
+    otlp_insecure: bool | None = _otlp(
+        "INSECURE", FLAG, "Whether gRPC does without TLS where the endpoint has no scheme."
+    )
+    otlp_certificate: str | None = _otlp(
+        "CERTIFICATE", TEXT, "A file with the authorities' certificates, in PEM."
+    )
+    otlp_client_key: str | None = _otlp(
+        "CLIENT_KEY", TEXT, "A file with the client's private key, in PEM."
+    )
+    otlp_client_certificate: str | None = _otlp(
+        "CLIENT_CERTIFICATE", TEXT, "A file with the client's certificate, in PEM."
+    )
+    otlp_traces_headers: Mapping[str, str] | None = _otlp_of("traces", "HEADERS", HEADERS)
+    otlp_traces_insecure: bool | None = _otlp_of("traces", "INSECURE", FLAG)
+    otlp_traces_certificate: str | None = _otlp_of("traces", "CERTIFICATE", TEXT)
+    otlp_traces_client_key: str | None = _otlp_of("traces", "CLIENT_KEY", TEXT)
+    otlp_traces_client_certificate: str | None = _otlp_of("traces", "CLIENT_CERTIFICATE", TEXT)
     otlp_traces_endpoint: str | None = _otlp_of("traces", "ENDPOINT", ENDPOINT)
     otlp_traces_protocol: str | None = _otlp_of("traces", "PROTOCOL", _PROTOCOL)
     otlp_traces_timeout: float | None = _otlp_of("traces", "TIMEOUT", _MILLISECONDS)
@@ -450,7 +481,7 @@ class Config(HttpSettings, DatabaseSettings, MessagingSettings, LlmSettings, Exc
         """
 
         def of_signal(detail: str) -> Any:
-            own = getattr(self, f"otlp_{signal}_{detail}")
+            own = getattr(self, f"otlp_{signal}_{detail}", None)
             return getattr(self, f"otlp_{detail}") if own is None else own
 
         endpoint: str | None = of_signal("endpoint")
@@ -462,6 +493,9 @@ class Config(HttpSettings, DatabaseSettings, MessagingSettings, LlmSettings, Exc
             protocol,
             10.0 if timeout is None else timeout,
             of_signal("compression") or "none",
+            of_signal("headers") or {},
+            bool(of_signal("insecure")),
+            *(of_signal(name) for name in ("certificate", "client_key", "client_certificate")),
         )
 
     def _target(self, signal: str, endpoint: str | None, protocol: str) -> str:

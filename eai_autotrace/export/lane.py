@@ -154,17 +154,24 @@ class Lane:
     def _settle(self, batch: Sequence[ReadableSpan], outcome: Outcome) -> None:
         """Act on what became of the batch at the head."""
         if outcome.kind == "retry":
+            self._batches[0] = batch[outcome.taken :]
+            self._take(outcome.taken, outcome)
             self._say(outcome.reason, f"{outcome.message}; it is tried again")
             if self._thread is not None:
                 self._pause(outcome.retry_after)
             return
         self._failures = 0
         self._batches.popleft()
-        self._waiting -= len(batch)
-        lost = len(batch) if outcome.kind == "rejected" else outcome.dropped
-        self.exported += len(batch) - lost
-        if lost:
-            self._drop(outcome.reason, lost, outcome.message)
+        if outcome.kind == "rejected":
+            outcome = outcome._replace(dropped=len(batch))
+        self._take(len(batch), outcome)
+
+    def _take(self, count: int, outcome: Outcome) -> None:
+        """Count spans that are settled, those among them that were left out apart."""
+        self._waiting -= count
+        self.exported += count - outcome.dropped
+        if outcome.dropped:
+            self._drop(outcome.reason, outcome.dropped, outcome.message)
 
     def _pause(self, asked: float | None) -> None:
         """Wait for the next attempt; a flush or the end cuts it short, once."""

@@ -20,6 +20,7 @@ class Outcome(NamedTuple):
         message: One line for people, without secrets.
         retry_after: How long the server asked to wait, in seconds.
         dropped: How many spans the server left out of those it took.
+        taken: With ``"retry"``, how many from the first one on are settled all the same.
     """
 
     kind: str
@@ -27,6 +28,7 @@ class Outcome(NamedTuple):
     message: str = ""
     retry_after: float | None = None
     dropped: int = 0
+    taken: int = 0
 
 
 class SpanExporter(Protocol):

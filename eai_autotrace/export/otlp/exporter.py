@@ -1,0 +1,123 @@
+"""Sends spans by OTLP, whichever way the bytes go."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
+
+from eai_autotrace.export.otlp.encode import Encoder
+from eai_autotrace.export.otlp.wire import fields
+from eai_autotrace.export.result import Outcome
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from opentelemetry.sdk.trace import ReadableSpan
+
+TOO_LARGE: Final = "too_large"
+PARTIAL: Final = "partial"
+_LONGEST: Final = 200
+
+
+class Connection(NamedTuple):
+    """
+    Where and how spans are sent.
+
+    Attributes:
+        endpoint: The whole URL for HTTP; the target for gRPC, with or without a scheme.
+        headers: Headers of every request, or metadata. Secrets, as a rule: never shown.
+        compression: ``none``, ``gzip`` or ``deflate``.
+        insecure: For gRPC without a scheme in the endpoint, whether without TLS.
+        certificate: The path of the authorities' certificates, in PEM; ``None`` for the system's.
+        client_key: The path of the client's private key, in PEM.
+        client_certificate: The path of its certificate, in PEM.
+    """
+
+    endpoint: str
+    headers: Mapping[str, str] = {}
+    compression: str = "none"
+    insecure: bool = False
+    certificate: str | None = None
+    client_key: str | None = None
+    client_certificate: str | None = None
+
+
+class Transport(Protocol):
+    """Takes an encoded request to a back end. Never raises."""
+
+    def send(self, body: bytes, timeout: float) -> Outcome:
+        """
+        Make one attempt, within so many seconds.
+
+        ``Outcome.reason`` is ``too_large`` where the server takes no request of this size.
+        """
+
+    def close(self) -> None:
+        """Let go of connections."""
+
+
+class OtlpExporter:
+    """
+    An exporter of spans by OTLP.
+
+    What a server finds too large is sent in parts, from then on.
+
+    Args:
+        transport: The way to the server.
+    """
+
+    name = "otlp"
+
+    def __init__(self, transport: Transport) -> None:
+        self._transport = transport
+        self._encoder = Encoder()
+        self._most: int | None = None  # spans in one request
+
+    def export(self, spans: Sequence[ReadableSpan], timeout: float) -> Outcome:
+        """Send spans; those before a part that may be sent later are settled."""
+        deadline = time.monotonic() + timeout
+        taken = dropped = 0
+        said = Outcome("ok")
+        while taken < len(spans):
+            part = spans[taken : taken + (self._most or len(spans))]
+            left = deadline - time.monotonic()
+            if left <= 0:
+                return Outcome("retry", "timeout", "no time left", taken=taken, dropped=dropped)
+            outcome = self._transport.send(self._encoder.encode(part), left)
+            if outcome.reason == TOO_LARGE and len(part) > 1:
+                self._most = max(1, len(part) // 2)
+                continue
+            if outcome.kind == "retry":
+                return outcome._replace(taken=taken, dropped=dropped)
+            taken += len(part)
+            if outcome.kind == "rejected":
+                outcome = outcome._replace(dropped=len(part))
+            if outcome.dropped:
+                dropped, said = dropped + outcome.dropped, outcome
+        kind = "rejected" if dropped == len(spans) else "ok"
+        return Outcome(kind, said.reason, said.message, dropped=dropped)
+
+    def shutdown(self) -> None:
+        """Let go of connections."""
+        self._transport.close()
+
+
+def answer(body: bytes) -> Outcome:
+    """What a server says in its response to spans that it took: all, or all but some."""
+    try:
+        for number, value in fields(body):
+            if number == 1 and isinstance(value, bytes):
+                partial = dict(fields(value))
+                rejected, message = partial.get(1, 0), partial.get(2, b"")
+                if isinstance(rejected, int) and isinstance(message, bytes) and rejected:
+                    return Outcome("ok", PARTIAL, shown(message), dropped=rejected)
+    except ValueError:
+        # It has taken them; what it says beyond that is not understood.
+        return Outcome("ok")
+    return Outcome("ok")
+
+
+def shown(text: bytes | str) -> str:
+    """A server's text in one short line."""
+    plain = text.decode(errors="replace") if isinstance(text, bytes) else text
+    return " ".join(plain.split())[:_LONGEST] or "it gives no reason"

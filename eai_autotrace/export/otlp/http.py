@@ -1,0 +1,192 @@
+"""
+OTLP over HTTP (https://opentelemetry.io/docs/specs/otlp/#otlphttp).
+
+urllib3 is imported when the first spans are sent. Connections stay open between requests, in one
+process: a forked child opens its own. Redirects are not followed, so that headers go nowhere else.
+Proxies are used as the variables ``HTTP_PROXY``, ``HTTPS_PROXY`` and ``NO_PROXY`` say.
+"""
+
+from __future__ import annotations
+
+import base64
+import email.utils
+import os
+import time
+from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import unquote, urlsplit
+
+from opentelemetry.instrumentation.utils import suppress_instrumentation
+
+from eai_autotrace import __version__
+from eai_autotrace.export.otlp.exporter import TOO_LARGE, answer, shown
+from eai_autotrace.export.otlp.wire import fields
+from eai_autotrace.export.result import Outcome
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from eai_autotrace.export.otlp.exporter import Connection
+
+_OK: Final = range(200, 300)
+_REDIRECTS: Final = range(300, 400)
+_LATER: Final = frozenset({429, 502, 503, 504})
+_TOO_LARGE: Final = 413
+_MOST_READ: Final = 65536
+_PROTOBUF: Final = "application/x-protobuf"
+
+
+class Http:
+    """
+    The way to a server over HTTP.
+
+    Args:
+        connection: Where and how.
+    """
+
+    def __init__(self, connection: Connection) -> None:
+        url = urlsplit(connection.endpoint)
+        userinfo, _, host = url.netloc.rpartition("@")
+        self._url = url._replace(netloc=host).geturl()
+        self._connection = connection
+        self._headers = {
+            "content-type": _PROTOBUF,
+            "user-agent": f"eai-autotrace/{__version__}",
+            **({"authorization": _basic(userinfo)} if userinfo else {}),
+            **connection.headers,
+        }
+        if connection.compression != "none":
+            self._headers["content-encoding"] = connection.compression
+        self._pool: Any = None
+        self._process = 0
+
+    def send(self, body: bytes, timeout: float) -> Outcome:
+        """Make one attempt, within so many seconds."""
+        from urllib3.exceptions import HTTPError, ProtocolError  # noqa: PLC0415 - see above
+        from urllib3.exceptions import TimeoutError as Late  # noqa: PLC0415
+
+        deadline = time.monotonic() + timeout
+        data = _compressed(self._connection.compression, body)
+        try:
+            with suppress_instrumentation():
+                try:
+                    return self._post(data, timeout)
+                except ProtocolError:
+                    # The server may have closed a connection that was kept: a new one tells.
+                    return self._post(data, max(0.001, deadline - time.monotonic()))
+        except Late:
+            return Outcome("retry", "timeout", f"{self._url} gave no answer in {timeout:.3g} s")
+        except HTTPError as error:
+            return Outcome("retry", "connection", f"{self._url}: {_reason(error)}")
+        except (OSError, ValueError) as error:
+            return Outcome("rejected", "connection", f"{self._url}: {shown(str(error))}")
+
+    def close(self) -> None:
+        """Close the connections."""
+        if self._pool is not None and self._process == os.getpid():
+            self._pool.clear()
+
+    def _post(self, data: bytes, timeout: float) -> Outcome:
+        from urllib3 import Timeout  # noqa: PLC0415 - see above
+
+        response = self._connections().request(
+            "POST",
+            self._url,
+            body=data,
+            headers=self._headers,
+            timeout=Timeout(total=timeout),
+            retries=False,
+            redirect=False,
+            preload_content=False,
+        )
+        read = response.read(_MOST_READ + 1)
+        if len(read) > _MOST_READ:
+            response.close()
+        else:
+            response.release_conn()
+        return self._outcome(response.status, response.headers, read)
+
+    def _connections(self) -> Any:
+        if self._pool is None or self._process != os.getpid():
+            self._pool, self._process = self._new_pool(), os.getpid()
+        return self._pool
+
+    def _new_pool(self) -> Any:
+        from urllib.request import getproxies, proxy_bypass  # noqa: PLC0415 - 20 ms
+
+        import urllib3  # noqa: PLC0415 - see above
+
+        own = self._connection
+        options: dict[str, Any] = {"maxsize": 1, "num_pools": 1}
+        url = urlsplit(self._url)
+        if url.scheme == "https":
+            options |= {
+                "cert_reqs": "CERT_REQUIRED",
+                "ca_certs": own.certificate,
+                "cert_file": own.client_certificate,
+                "key_file": own.client_key,
+            }
+        proxy = getproxies().get(url.scheme)
+        if proxy and not proxy_bypass(url.hostname or ""):
+            return urllib3.ProxyManager(proxy, **options)
+        return urllib3.PoolManager(**options)
+
+    def _outcome(self, status: int, headers: Mapping[str, str], body: bytes) -> Outcome:
+        if status in _OK:
+            return answer(body) if headers.get("content-type") == _PROTOBUF else Outcome("ok")
+        reason = f"http_{status}"
+        message = f"{self._url} answers {status}: {_message(headers, body)}"
+        if status == _TOO_LARGE:
+            return Outcome("rejected", TOO_LARGE, message)
+        if status in _LATER:
+            return Outcome("retry", reason, message, retry_after=_retry_after(headers))
+        if status in _REDIRECTS:
+            where = shown(headers.get("location", "nowhere"))
+            message = (
+                f"{self._url} answers {status} and points to {where}: set that as the endpoint"
+            )
+        return Outcome("rejected", reason, message)
+
+
+def _compressed(how: str, body: bytes) -> bytes:
+    if how == "gzip":
+        import gzip  # noqa: PLC0415 - only where it is used
+
+        return gzip.compress(body, compresslevel=6)
+    if how == "deflate":
+        import zlib  # noqa: PLC0415
+
+        return zlib.compress(body)
+    return body
+
+
+def _basic(userinfo: str) -> str:
+    return f"Basic {base64.b64encode(unquote(userinfo).encode()).decode()}"
+
+
+def _reason(error: Any) -> str:
+    """Why a connection failed, without the object that urllib3 puts before it."""
+    text = str(getattr(error, "reason", None) or error)
+    return shown(text.rpartition(">: ")[2] or text)
+
+
+def _message(headers: Mapping[str, str], body: bytes) -> str:
+    """What the server says: the text of a google.rpc.Status, or of a plain answer."""
+    if headers.get("content-type") == _PROTOBUF:
+        try:
+            message = dict(fields(body)).get(2, b"")
+        except ValueError:
+            message = b""
+        return shown(message if isinstance(message, bytes) else b"")
+    return shown(body)
+
+
+def _retry_after(headers: Mapping[str, str]) -> float | None:
+    """Seconds, given as such or as a date."""
+    value = headers.get("retry-after", "").strip()
+    if value.isdecimal():
+        return float(value)
+    try:
+        then = email.utils.parsedate_to_datetime(value)
+    except (TypeError, ValueError):
+        return None
+    return max(0.0, then.timestamp() - time.time())
