@@ -177,7 +177,8 @@ for found in entry_points(group="opentelemetry_instrumentor"):
     if found.name.startswith("eai_"):
         kind = found.load()
         kind.describe_error = raising
-        kind.targets = tuple(broken(target) for target in kind.targets)
+        whole = kind.targets_for
+        kind.targets_for = lambda self, config, whole=whole: tuple(map(broken, whole(self, config)))
 
 def instrument():
     pass

@@ -20,6 +20,7 @@ from __future__ import annotations
 
 import atexit
 import os
+import sys
 import threading
 import time
 from contextlib import suppress
@@ -95,6 +96,7 @@ class Lifecycle:
         self._spend(self._close)
         with guard("giving SIGTERM back"):
             self._sigterm.give_back()
+        _keep_interruption()
 
     def restart(self) -> None:
         """In a forked child, the parent's flushes are none of its own."""
@@ -104,6 +106,24 @@ class Lifecycle:
         with guard("flushing at the end"), self._budget as seconds:
             if seconds > 0:
                 function(seconds)
+
+
+def _keep_interruption() -> None:
+    """
+    Have the process end as by SIGINT still, if an unhandled ``KeyboardInterrupt`` ends it.
+
+    The interpreter remembers that in a flag, which any text of Python code that is run resets, and
+    modules that are imported for a flush run some (each named tuple). The flag is set where such a
+    text raises ``KeyboardInterrupt``: CPython 3.8 and newer, ``run_eval_code_obj``.
+    """
+    ended_by = getattr(sys, "last_type", None)
+    if ended_by is KeyboardInterrupt and not (sys.flags.interactive or hasattr(sys, "ps1")):
+        with suppress(KeyboardInterrupt):
+            eval("interrupt()", {"interrupt": _interrupt})  # noqa: S307 - our own text
+
+
+def _interrupt() -> None:
+    raise KeyboardInterrupt
 
 
 class _Budget:

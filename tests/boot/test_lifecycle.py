@@ -81,14 +81,7 @@ ENDINGS = {
 }
 
 
-# OpenTelemetry's HTTP exporter keeps its connection, and two processes then write to it.
-SHARED = pytest.mark.xfail(strict=False, reason="the exporter's connections survive a fork")
-
-
-@pytest.mark.parametrize(
-    "program",
-    [pytest.param(name, marks=SHARED if "export" in name else ()) for name in ENDINGS],
-)
+@pytest.mark.parametrize("program", ENDINGS)
 def test_every_span_is_sent_once_and_nothing_else_changes(run_both, otlp_receiver, program):
     """
     Each ending sends every span once; exit status and output are the uninstrumented program's.
