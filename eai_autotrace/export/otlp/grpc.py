@@ -58,8 +58,11 @@ class Grpc:
                 response = self._export(body, timeout=timeout, metadata=self._metadata)
         except grpc.RpcError as error:
             return self._outcome(error)
-        except (OSError, ValueError) as error:
-            return Outcome("rejected", "connection", f"{self._target}: {shown(str(error))}")
+        except OSError as error:
+            message = f"{error.filename} cannot be read: {error.strerror}"
+            return Outcome("rejected", "configuration", message)
+        except ValueError as error:
+            return Outcome("rejected", "configuration", f"{self._target}: {shown(str(error))}")
         return answer(response)
 
     def close(self) -> None:

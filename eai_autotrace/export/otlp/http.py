@@ -12,6 +12,7 @@ import base64
 import email.utils
 import os
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import unquote, urlsplit
 
@@ -61,8 +62,7 @@ class Http:
 
     def send(self, body: bytes, timeout: float) -> Outcome:
         """Make one attempt, within so many seconds."""
-        from urllib3.exceptions import HTTPError, ProtocolError  # noqa: PLC0415 - see above
-        from urllib3.exceptions import TimeoutError as Late  # noqa: PLC0415
+        from urllib3 import exceptions  # noqa: PLC0415 - see above
 
         deadline = time.monotonic() + timeout
         data = _compressed(self._connection.compression, body)
@@ -70,15 +70,20 @@ class Http:
             with suppress_instrumentation():
                 try:
                     return self._post(data, timeout)
-                except ProtocolError:
+                except exceptions.ProtocolError:
                     # The server may have closed a connection that was kept: a new one tells.
                     return self._post(data, max(0.001, deadline - time.monotonic()))
-        except Late:
-            return Outcome("retry", "timeout", f"{self._url} gave no answer in {timeout:.3g} s")
-        except HTTPError as error:
+        except exceptions.HTTPError as error:
+            # A connection that is refused is a kind of timeout to urllib3.
+            refused = isinstance(error, exceptions.NewConnectionError)
+            if isinstance(error, exceptions.TimeoutError) and not refused:
+                return Outcome("retry", "timeout", f"{self._url} gave no answer in {timeout:.3g} s")
             return Outcome("retry", "connection", f"{self._url}: {_reason(error)}")
-        except (OSError, ValueError) as error:
-            return Outcome("rejected", "connection", f"{self._url}: {shown(str(error))}")
+        except OSError as error:
+            message = f"{error.filename} cannot be read: {error.strerror}"
+            return Outcome("rejected", "configuration", message)
+        except ValueError as error:
+            return Outcome("rejected", "configuration", f"{self._url}: {shown(str(error))}")
 
     def close(self) -> None:
         """Close the connections."""
@@ -106,6 +111,7 @@ class Http:
         return self._outcome(response.status, response.headers, read)
 
     def _connections(self) -> Any:
+        """The connections of this process."""
         if self._pool is None or self._process != os.getpid():
             self._pool, self._process = self._new_pool(), os.getpid()
         return self._pool
@@ -116,6 +122,9 @@ class Http:
         import urllib3  # noqa: PLC0415 - see above
 
         own = self._connection
+        for path in (own.certificate, own.client_certificate, own.client_key):
+            if path:
+                Path(path).open("rb").close()
         options: dict[str, Any] = {"maxsize": 1, "num_pools": 1}
         url = urlsplit(self._url)
         if url.scheme == "https":
