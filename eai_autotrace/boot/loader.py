@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import logging
 from functools import cached_property
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from opentelemetry.instrumentation.dependencies import get_dependency_conflicts
@@ -92,6 +93,8 @@ class Loader:
     def _reason_against_ours(self, entry_point: EntryPoint) -> _Reason | None:
         if self._config.prefer.get(_library(entry_point.name)) == "upstream":
             return _Reason(logging.INFO, "another project's is preferred")
+        if not _is_installed(entry_point):
+            return _Reason(logging.DEBUG, "its library is not installed")
         instrumentor: type[Instrumentor] = entry_point.load()
         conflict = get_dependency_conflicts(instrumentor().instrumentation_dependencies())
         if conflict is None:
@@ -106,10 +109,19 @@ class Loader:
         """Our entry points, by every name that an instrumentor of the same library may have."""
         found: dict[str, EntryPoint] = {}
         for entry_point in entry_points(group=_GROUP):
-            if _is_ours(entry_point):
+            if _is_ours(entry_point) and _is_installed(entry_point):
                 names = (entry_point.name, *entry_point.load().supersedes)
                 found.update({_library(name): entry_point for name in names})
         return found
+
+
+def _is_installed(entry_point: EntryPoint) -> bool:
+    """Whether the library of one of ours is there; where it is not, ours need not be imported."""
+    try:
+        return find_spec(_library(entry_point.name)) is not None
+    except (ImportError, ValueError):
+        # A module that somebody has put into sys.modules by hand has no specification.
+        return True
 
 
 def _is_ours(entry_point: EntryPoint) -> bool:
