@@ -12,6 +12,10 @@ from typing import Final, NamedTuple
 # Seconds: HTTP and messaging; databases.
 _REQUESTS: Final = (0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10)
 _QUERIES: Final = (0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1, 5, 10)
+_INFERENCES: Final = tuple(0.01 * 2**power for power in range(14))
+
+# Tokens.
+_TOKENS: Final = tuple(4**power for power in range(14))
 
 # Bytes. The convention names none; OpenTelemetry's default ends at 10 kB.
 _BYTES: Final = (0, 100, 1_000, 10_000, 100_000, 1_000_000, 10_000_000, 100_000_000)
@@ -93,4 +97,85 @@ MESSAGING_CLIENT_CONSUMED_MESSAGES: Final = Metric(
     "{message}",
     "Number of messages that were delivered to the application.",
     COUNTER,
+)
+GEN_AI_CLIENT_OPERATION_DURATION: Final = Metric(
+    "gen_ai.client.operation.duration", "s", "GenAI operation duration.", buckets=_INFERENCES
+)
+GEN_AI_CLIENT_OPERATION_TIME_TO_FIRST_CHUNK: Final = Metric(
+    "gen_ai.client.operation.time_to_first_chunk",
+    "s",
+    "Time to receive the first chunk of a streamed response.",
+    buckets=_INFERENCES,
+)
+GEN_AI_CLIENT_OPERATION_TIME_PER_OUTPUT_CHUNK: Final = Metric(
+    "gen_ai.client.operation.time_per_output_chunk",
+    "s",
+    "Time from one chunk of a streamed response to the next.",
+    buckets=_INFERENCES,
+)
+GEN_AI_CLIENT_TOKEN_USAGE: Final = Metric(
+    "gen_ai.client.token.usage",
+    "{token}",
+    "Number of input and output tokens used.",
+    buckets=_TOKENS,
+)
+GEN_AI_CLIENT_INFERENCE_DURATION: Final = Metric(
+    "gen_ai.client.inference.duration", "s", "Duration of inferences.", buckets=_INFERENCES
+)
+GEN_AI_CLIENT_INFERENCE_TIME_TO_FIRST_CHUNK: Final = Metric(
+    "gen_ai.client.inference.time_to_first_chunk",
+    "s",
+    "Time to receive the first chunk of a streamed response.",
+    buckets=_INFERENCES,
+)
+GEN_AI_CLIENT_INFERENCE_TIME_PER_OUTPUT_CHUNK: Final = Metric(
+    "gen_ai.client.inference.time_per_output_chunk",
+    "s",
+    "Time from one chunk of a streamed response to the next.",
+    buckets=_INFERENCES,
+)
+GEN_AI_CLIENT_INFERENCE_INPUT_TOKENS: Final = Metric(
+    "gen_ai.client.inference.operation.input_tokens",
+    "{token}",
+    "Input tokens of an inference.",
+    buckets=_TOKENS,
+)
+GEN_AI_CLIENT_INFERENCE_OUTPUT_TOKENS: Final = Metric(
+    "gen_ai.client.inference.operation.output_tokens",
+    "{token}",
+    "Output tokens of an inference.",
+    buckets=_TOKENS,
+)
+GEN_AI_CLIENT_USAGE_INPUT_TOKENS: Final = Metric(
+    "gen_ai.client.inference.usage.input_tokens", "{token}", "Input tokens used.", COUNTER
+)
+GEN_AI_CLIENT_USAGE_OUTPUT_TOKENS: Final = Metric(
+    "gen_ai.client.inference.usage.output_tokens", "{token}", "Output tokens used.", COUNTER
+)
+GEN_AI_CLIENT_USAGE_CACHE_READ_INPUT_TOKENS: Final = Metric(
+    "gen_ai.client.inference.usage.cache_read.input_tokens",
+    "{token}",
+    "Input tokens read from the provider's cache.",
+    COUNTER,
+)
+GEN_AI_CLIENT_USAGE_CACHE_WRITE_INPUT_TOKENS: Final = Metric(
+    "gen_ai.client.inference.usage.cache_write.input_tokens",
+    "{token}",
+    "Input tokens written to the provider's cache.",
+    COUNTER,
+)
+GEN_AI_CLIENT_USAGE_REASONING_OUTPUT_TOKENS: Final = Metric(
+    "gen_ai.client.inference.usage.reasoning.output_tokens",
+    "{token}",
+    "Output tokens used for reasoning.",
+    COUNTER,
+)
+EAI_GEN_AI_CLIENT_RETRIES: Final = Metric(
+    "eai.gen_ai.client.retries",
+    "{retry}",
+    "Attempts after the first one, of GenAI operations.",
+    COUNTER,
+)
+EAI_GEN_AI_CLIENT_COST: Final = Metric(
+    "eai.gen_ai.client.cost", "{USD}", "Cost of GenAI operations, as far as it is known.", COUNTER
 )

@@ -1,0 +1,348 @@
+"""
+One LLM operation, from the request to the last byte of the response, for every instrumentor of one.
+
+An instrumentor says where a request goes and which wire format it has; what comes back is read here,
+however the application reads it: spans, metrics, events and content are the same for all of them.
+"""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass, field
+from time import time_ns
+from typing import TYPE_CHECKING, Any, Final
+
+from eai_autotrace.instrumentors import _llm_measures as values
+from eai_autotrace.instrumentors._llm_formats import Answer, Format
+from eai_autotrace.instrumentors._llm_recording import Recording
+from opentelemetry import baggage
+from opentelemetry.context import Context
+from opentelemetry.trace import SpanKind
+
+from eai_autotrace.instrumentation.active import get_current
+from eai_autotrace.instrumentation.fetches import Fetching, FetchOperation
+from eai_autotrace.instrumentation.guard import guard, report
+from eai_autotrace.instrumentation.metrics import Recorder
+from eai_autotrace.semconv import genai
+from eai_autotrace.semconv.attributes import (
+    EAI_GEN_AI_TIME_TO_FIRST_TOKEN,
+    ERROR_TYPE,
+    GEN_AI_OPERATION_NAME,
+    GEN_AI_PROVIDER_NAME,
+    GEN_AI_REQUEST_MODEL,
+    GEN_AI_REQUEST_STREAM,
+    GEN_AI_RESPONSE_FINISH_REASONS,
+    GEN_AI_RESPONSE_ID,
+    GEN_AI_RESPONSE_MODEL,
+    GEN_AI_RESPONSE_TIME_TO_FIRST_CHUNK,
+    GEN_AI_USAGE_COST_AMOUNT,
+    GEN_AI_USAGE_COST_CURRENCY,
+    GEN_AI_USAGE_COST_SOURCE,
+    HTTP_REQUEST_RESEND_COUNT,
+    OPENAI_RESPONSE_SYSTEM_FINGERPRINT,
+    SERVER_ADDRESS,
+    SERVER_PORT,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from eai_autotrace.config import Config
+    from eai_autotrace.instrumentation import Measures
+
+_SECOND: Final = 1_000_000_000
+_UPSTREAM: Final = "opentelemetry.util.genai._inference_invocation"
+_UPSTREAM_KEY: Final = "opentelemetry.genai.client.inference.context"
+
+
+@dataclass(frozen=True)
+class Route:
+    """
+    One kind of request.
+
+    Attributes:
+        operation: ``gen_ai.operation.name``.
+        format: The wire format.
+        attributes: What is the same for all requests of the kind.
+        is_counted: Whether its tokens are used by this request, not by another one.
+        has_stream_usage: Whether its streams tell the usage only where they are asked to.
+    """
+
+    operation: str
+    format: Format
+    attributes: Mapping[str, str] = field(default_factory=dict)
+    is_counted: bool = True
+    has_stream_usage: bool = False
+
+
+@dataclass(slots=True)
+class Request:
+    """
+    One request.
+
+    Attributes:
+        route: Its kind.
+        body: Its JSON.
+        provider: ``gen_ai.provider.name``.
+        address: The server.
+        port: The server's port.
+        is_stream: Whether the response is to be a stream.
+        is_native: Whether the SDK makes a span of its own, which stays.
+    """
+
+    route: Route
+    body: Mapping[str, Any]
+    provider: str
+    address: str | None
+    port: int | None
+    is_stream: bool
+    is_native: bool = False
+
+
+@dataclass(slots=True)
+class LlmOperation(FetchOperation):
+    """The operation of a request."""
+
+    # The base's fields have defaults, so these must.
+    llm: Llm = None  # type: ignore[assignment]
+    request: Request = None  # type: ignore[assignment]
+    model: str | None = None
+    upstream: Any = None
+
+
+class Llm:
+    """
+    What is recorded of LLM operations.
+
+    Args:
+        config: The settings.
+    """
+
+    def __init__(self, config: Config) -> None:
+        self.semconv = config.genai_semconv
+        self.recording = Recording(config)
+        self.measures: Measures = values.measures(self.semconv, with_cost=config.llm_cost)
+        self.chunk_measures = (
+            values.chunk_measures(self.semconv) if config.llm_chunk_metrics else None
+        )
+        self._has_cost = config.llm_cost
+        self._prices_file = config.llm_prices
+        self._baggage = config.llm_baggage
+
+    def operation(self, request: Request) -> LlmOperation:
+        """Describe a request."""
+        model = request.body.get("model")
+        model = model if isinstance(model, str) and model else None
+        kind = request.route.operation
+        context = get_current()
+        upstream = context.get(_UPSTREAM_KEY) if context else None
+        return LlmOperation(
+            name=f"{kind} {model}" if model else kind,
+            kind=SpanKind.CLIENT,
+            attributes=lambda: self._attributes(request, model, context),
+            measured=(kind, request.provider, model, request.address, request.port),
+            has_span=upstream is None and not request.is_native,
+            has_measures=upstream is None,
+            llm=self,
+            request=request,
+            model=model,
+            upstream=upstream,
+        )
+
+    def _attributes(self, request: Request, model: str | None, context: Context) -> dict[str, Any]:
+        route = request.route
+        found = {
+            GEN_AI_OPERATION_NAME: route.operation,
+            GEN_AI_PROVIDER_NAME: request.provider,
+            GEN_AI_REQUEST_MODEL: model,
+            SERVER_ADDRESS: request.address,
+            SERVER_PORT: request.port,
+            GEN_AI_REQUEST_STREAM: request.is_stream or None,
+            **route.attributes,
+        }
+        if self._baggage and context:
+            for name in self._baggage:
+                value = baggage.get_baggage(name, context)
+                found[name] = None if value is None else str(value)
+        found |= {k: v for k, v in route.format.request(request.body).items() if v is not None}
+        return found
+
+    def cost(self, call: Call) -> tuple[float, str] | None:
+        """What a call has cost in US dollars, and who says so."""
+        if not self._has_cost or not call.operation.request.route.is_counted:
+            return None
+        if call.answer.cost is not None:
+            return call.answer.cost, "provider"
+        from eai_autotrace.instrumentors._llm_prices import prices  # noqa: PLC0415 - by switch
+
+        models = (call.answer.model, call.operation.model)
+        amount = prices(self._prices_file).cost(models, call.answer.usage)
+        return None if amount is None else (amount, "local")
+
+
+class Call(Fetching):
+    """
+    An LLM operation under way.
+
+    Attributes:
+        operation: What it is.
+        answer: What is known of the response.
+        retries: Attempts after the first one.
+        learnt: Further attributes, from the response's headers.
+        is_asked: Whether the response has something in it because we asked for it.
+        prompt: The content of the request, where that is recorded, as attributes.
+    """
+
+    __slots__ = (
+        "_chunk_recorder",
+        "_first_chunk",
+        "_first_token",
+        "_last_chunk",
+        "answer",
+        "is_asked",
+        "learnt",
+        "operation",
+        "prompt",
+        "retries",
+    )
+
+    def __init__(self, operation: LlmOperation, *rest: Any) -> None:
+        super().__init__(operation, *rest)
+        self.operation = operation
+        recording = operation.llm.recording
+        self.answer = Answer(is_kept=recording.wants_content(is_recorded=self.is_recording))
+        self.retries = 0
+        self.learnt: dict[str, Any] = {}
+        self.is_asked = False
+        self.prompt: dict[str, Any] = {}
+        self._first_chunk: int | None = None
+        self._first_token: int | None = None
+        self._last_chunk: int | None = None
+        self._chunk_recorder: Recorder | None = None
+        upstream = sys.modules.get(_UPSTREAM)
+        if upstream is not None and operation.has_span:
+            # Instrumentors of theirs below ours then make no span of the same call.
+            self.context = Context({**self.context, _UPSTREAM_KEY: upstream.InferenceData()})
+        chunks = operation.llm.chunk_measures
+        if chunks is not None and operation.request.is_stream and operation.has_measures:
+            self._chunk_recorder = Recorder(chunks, self.tracing.meter)
+
+    def asked(self) -> None:
+        """Keep the content of the request, where that is recorded."""
+        if self.answer.is_kept:
+            with guard("recording the content of a request"):
+                request = self.operation.request
+                prompt = request.route.format.prompt(request.body)
+                self.prompt = self.operation.llm.recording.prompt(prompt)
+
+    def arrived(self, count: int) -> None:
+        """Note that events have come."""
+        now = time_ns()
+        if self._first_chunk is None:
+            self._first_chunk = now
+        elif self._chunk_recorder is not None and self._last_chunk is not None:
+            for _ in range(count):
+                known = {values.CHUNK: (now - self._last_chunk) / _SECOND / count}
+                self._chunk_recorder.end(self._measured, known, 0, None)
+        self._last_chunk = now
+
+    def has_token(self) -> None:
+        """Note that the first content or reasoning has come."""
+        self._first_token = time_ns()
+
+    def end(self, attributes: Mapping[str, Any] | None = None, at: int | None = None) -> None:
+        """End it with what is known."""
+        if self.ended:
+            return
+        now = at or time_ns()
+        known: dict[str, Any] = {}
+        try:
+            known = self._known(now)
+        except Exception as failure:  # noqa: BLE001 - the boundary
+            report("describing a response", failure)
+        super().end({**known, **(attributes or {})}, now)
+        with guard("telling of an inference"):
+            self._tell({**known, **(attributes or {})})
+
+    def _set(self, attributes: Mapping[str, Any]) -> None:
+        shown = {k: v for k, v in attributes.items() if not k.startswith(values.METRIC_ONLY)}
+        super()._set(shown)
+
+    def _known(self, now: int) -> dict[str, Any]:
+        answer, operation = self.answer, self.operation
+        route, llm = operation.request.route, operation.llm
+        first = self._first_chunk if operation.request.is_stream else None
+        first_chunk = None if first is None else (first - self.started) / _SECOND
+        known: dict[str, Any] = {GEN_AI_RESPONSE_MODEL: answer.model}
+        if answer.error_type is not None:
+            known[ERROR_TYPE] = answer.error_type
+        if self.is_recording:
+            known |= self._described(first_chunk)
+        if operation.has_measures:
+            seconds = (now - self.started) / _SECOND
+            known |= values.duration_values(route.operation, llm.semconv, seconds, first_chunk)
+            if route.is_counted:
+                known |= values.usage_values(answer.usage, route.operation)
+            known[values.RETRIES] = self.retries or None
+        cost = llm.cost(self)
+        if cost is not None:
+            known[values.COST] = cost[0]
+            known[GEN_AI_USAGE_COST_AMOUNT] = cost[0]
+            known[GEN_AI_USAGE_COST_CURRENCY] = "USD"
+            known[GEN_AI_USAGE_COST_SOURCE] = cost[1]
+        return known
+
+    def _described(self, first_chunk: float | None) -> dict[str, Any]:
+        """Attributes that only the span has."""
+        answer = self.answer
+        route = self.operation.request.route
+        reasons = answer.finish_reasons
+        known: dict[str, Any] = {
+            GEN_AI_RESPONSE_ID: answer.id,
+            GEN_AI_RESPONSE_TIME_TO_FIRST_CHUNK: first_chunk,
+            HTTP_REQUEST_RESEND_COUNT: self.retries or None,
+            OPENAI_RESPONSE_SYSTEM_FINGERPRINT: answer.fingerprint,
+            **self.learnt,
+            **answer.attributes,
+        }
+        if reasons:
+            known[GEN_AI_RESPONSE_FINISH_REASONS] = tuple(reasons[i] for i in sorted(reasons))
+        if self._first_token is not None:
+            known[EAI_GEN_AI_TIME_TO_FIRST_TOKEN] = (self._first_token - self.started) / _SECOND
+        if route.format.response_tier is not None:
+            known[route.format.response_tier] = answer.tier
+        if route.operation != genai.FETCH_RESPONSE:
+            known |= genai.usage_attributes(answer.usage, self.operation.llm.semconv)
+        recording = self.operation.llm.recording
+        if answer.is_kept and recording.is_in_spans:
+            known |= {**self.prompt, **recording.output(route.format, answer)}
+        return known
+
+    def _tell(self, known: Mapping[str, Any]) -> None:
+        """The event of an inference; and what others asked to be told."""
+        operation = self.operation
+        if operation.upstream is not None:
+            _publish(operation.upstream, self.answer)
+        recording = operation.llm.recording
+        if not recording.is_in_events or operation.request.route.operation not in genai.INFERENCES:
+            return
+        shown = {**operation.known_attributes(), **known}
+        recording.emit(
+            {k: v for k, v in shown.items() if v is not None and k[0] != values.METRIC_ONLY},
+            {**self.prompt, **recording.output(operation.request.route.format, self.answer)},
+            self.context,
+        )
+
+
+def _publish(upstream: Any, answer: Answer) -> None:
+    """Hand over to OpenTelemetry's util-genai what an operation around this one wants to know."""
+    reasons = answer.finish_reasons
+    for name, value in (
+        ("response_model", answer.model),
+        ("response_id", answer.id),
+        ("response_finish_reasons", [reasons[i] for i in sorted(reasons)] or None),
+        ("usage_input_tokens", answer.usage.input),
+        ("usage_output_tokens", answer.usage.output),
+    ):
+        if value is not None and hasattr(upstream, name):
+            setattr(upstream, name, value)

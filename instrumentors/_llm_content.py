@@ -1,0 +1,152 @@
+"""
+Content of LLM calls in the conventions' JSON shape: media by their size and hash, cut to a budget.
+
+https://github.com/open-telemetry/semantic-conventions-genai/tree/main/docs/gen-ai
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+import json
+from contextlib import suppress
+from typing import Any, Final
+
+_CUT: Final = "…"
+_LEAST: Final = 16  # characters of a text that are worth keeping
+_DEEPEST: Final = 20
+
+
+def text_part(content: Any) -> dict[str, Any]:
+    """A text."""
+    return {"type": "text", "content": content}
+
+
+def reasoning_part(content: Any) -> dict[str, Any]:
+    """What a model thought."""
+    return {"type": "reasoning", "content": content}
+
+
+def call_part(identity: Any, name: Any, arguments: Any) -> dict[str, Any]:
+    """A call of a tool; arguments that are JSON are decoded."""
+    if isinstance(arguments, str):
+        with suppress(ValueError):  # what a model makes need not be JSON
+            arguments = json.loads(arguments)
+    return {"type": "tool_call", "id": identity, "name": name, "arguments": arguments}
+
+
+def result_part(identity: Any, response: Any) -> dict[str, Any]:
+    """What a tool gave."""
+    return {"type": "tool_call_response", "id": identity, "response": response}
+
+
+def blob_part(modality: str, mime_type: Any, encoded: Any) -> dict[str, Any]:
+    """Media that is in the message itself: its type, size in bytes and SHA-256, never its data."""
+    size, digest = _identify(encoded)
+    return {
+        "type": "blob",
+        "modality": modality,
+        "mime_type": mime_type,
+        "size": size,
+        "sha256": digest,
+    }
+
+
+def link_part(modality: str, url: Any, mime_type: Any = None) -> dict[str, Any]:
+    """Media at a URL; one that has the media in itself is a blob."""
+    if isinstance(url, str) and url.startswith("data:"):
+        head, _, encoded = url.partition(",")
+        return blob_part(modality, head[5:].partition(";")[0] or None, encoded)
+    return {"type": "uri", "modality": modality, "mime_type": mime_type, "uri": url}
+
+
+def file_part(modality: str, identity: Any) -> dict[str, Any]:
+    """Media that the provider has."""
+    return {"type": "file", "modality": modality, "file_id": identity}
+
+
+def _identify(encoded: Any) -> tuple[int | None, str | None]:
+    if isinstance(encoded, str):
+        try:
+            encoded = base64.b64decode(encoded)
+        except (ValueError, binascii.Error):
+            encoded = encoded.encode("utf-8", "replace")
+    if not isinstance(encoded, (bytes, bytearray)):
+        return None, None
+    return len(encoded), hashlib.sha256(encoded).hexdigest()
+
+
+def plain(value: Any, depth: int = 0) -> Any:
+    """
+    A value as JSON has it, of what applications pass to SDKs.
+
+    Models become objects; bytes are told by their size and hash, and iterators, which must not be
+    used up, by their type. An SDK's sentinels are left out.
+    """
+    if value is None or isinstance(value, (str, int, float, bool)):
+        return value
+    if depth > _DEEPEST:
+        return _CUT
+    if isinstance(value, dict):
+        given = {str(k): v for k, v in value.items() if v is not None and not is_sentinel(v)}
+        return {key: plain(one, depth + 1) for key, one in given.items()}
+    if isinstance(value, (list, tuple, set, frozenset)):
+        return [plain(one, depth + 1) for one in value]
+    return _plain_object(value, depth)
+
+
+def _plain_object(value: Any, depth: int) -> Any:
+    if isinstance(value, (bytes, bytearray)):
+        return blob_part("document", None, value)
+    dump = getattr(value, "model_dump", None)
+    return plain(dump(), depth + 1) if callable(dump) else f"<{type(value).__qualname__}>"
+
+
+def is_sentinel(value: Any) -> bool:
+    """Whether a value stands for an argument that was not given."""
+    return type(value).__name__ in {"NotGiven", "Omit"}
+
+
+def to_json(value: Any, most: int) -> str:
+    """
+    JSON of at most so many bytes.
+
+    Where it is more, the longest texts are cut, as little as is needed; where that is not enough,
+    items of the outermost list are left out, the middle ones first, as the first ones and the last
+    ones say most. What is left is JSON of the same shape.
+    """
+    whole = _encode(value)
+    if len(whole.encode()) <= most:
+        return whole
+    longest = most
+    while longest >= _LEAST:
+        cut = _encode(_cut(value, longest))
+        if len(cut.encode()) <= most:
+            return cut
+        longest //= 2
+    return _without_items(_cut(value, _LEAST), most)
+
+
+def _without_items(value: Any, most: int) -> str:
+    items = list(value) if isinstance(value, list) else [value]
+    while items:
+        del items[len(items) // 2]
+        cut = _encode(items)
+        if len(cut.encode()) <= most:
+            return cut
+    return "[]"
+
+
+def _cut(value: Any, longest: int) -> Any:
+    if isinstance(value, str):
+        return value if len(value) <= longest else value[:longest] + _CUT
+    if isinstance(value, dict):
+        return {key: _cut(one, longest) for key, one in value.items()}
+    if isinstance(value, list):
+        return [_cut(one, longest) for one in value]
+    return value
+
+
+def _encode(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"), default=str)

@@ -1,0 +1,179 @@
+"""
+What LLM instrumentors know of a vendor's wire format, in one shape for all of them.
+
+A `Format` reads requests, responses and events of streams, as decoded JSON, into an `Answer`. It
+takes nothing for granted: a value that is not of the type the vendor documents is left out. That
+also leaves out the sentinels that SDKs put where an argument was not given.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from eai_autotrace.semconv.genai import Usage
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    Attributes = dict[str, Any]
+
+
+class Answer:
+    """
+    What is known of a response so far.
+
+    Attributes:
+        id: The response's id.
+        model: The model that answered.
+        finish_reasons: Why each of the choices ended, by its index.
+        usage: The tokens used.
+        tier: The service tier that served the request.
+        fingerprint: The configuration of the provider that served the request.
+        attributes: Further attributes of the span.
+        error_type: What the response says went wrong.
+        is_complete: Whether a stream said that it has come to its end.
+        has_token: Whether a stream has brought content or reasoning.
+        cost: What the provider says the call cost, in US dollars.
+        counts: Tokens by the vendor's names, where events of a stream add to them.
+        parts: The whole response as far as it is put together, where content is recorded.
+        is_kept: Whether `parts` is wanted.
+    """
+
+    __slots__ = (
+        "attributes",
+        "cost",
+        "counts",
+        "error_type",
+        "fingerprint",
+        "finish_reasons",
+        "has_token",
+        "id",
+        "is_complete",
+        "is_kept",
+        "model",
+        "parts",
+        "tier",
+        "usage",
+    )
+
+    def __init__(self, *, is_kept: bool = False) -> None:
+        self.id: str | None = None
+        self.model: str | None = None
+        self.finish_reasons: dict[int, str] = {}
+        self.usage = Usage()
+        self.tier: str | None = None
+        self.fingerprint: str | None = None
+        self.attributes: Attributes = {}
+        self.error_type: str | None = None
+        self.is_complete = False
+        self.has_token = False
+        self.cost: float | None = None
+        self.counts: dict[str, int] = {}
+        self.parts: dict[str, Any] = {}
+        self.is_kept = is_kept
+
+
+class Format:
+    """
+    The wire format of one kind of route.
+
+    Attributes:
+        markers: What an event of a stream has in it, if it tells more than content.
+        is_bulky: Whether responses are large, and but their ends tell something.
+        request_tier: The attribute for the service tier that is asked for.
+        response_tier: The attribute for the service tier that served.
+    """
+
+    markers: ClassVar[tuple[bytes, ...]] = ()
+    is_bulky: ClassVar[bool] = False
+    request_tier: ClassVar[str | None] = None
+    response_tier: ClassVar[str | None] = None
+
+    def request(self, body: Mapping[str, Any]) -> Attributes:  # noqa: ARG002 - others do
+        """Attributes of a request, without its content."""
+        return {}
+
+    def response(self, answer: Answer, body: Mapping[str, Any]) -> None:
+        """Read a whole response."""
+
+    def event(self, answer: Answer, name: str, data: Mapping[str, Any]) -> None:
+        """Read one event of a stream."""
+
+    def fold(self, answer: Answer, name: str, data: Mapping[str, Any]) -> None:
+        """Put an event's content together with those before it, in ``answer.parts``."""
+
+    def prompt(self, body: Mapping[str, Any]) -> Prompt:  # noqa: ARG002 - others do
+        """The content of a request."""
+        return Prompt()
+
+    def output(self, parts: Mapping[str, Any]) -> list[Any]:  # noqa: ARG002 - others do
+        """The messages in a whole response, as the conventions have them."""
+        return []
+
+
+class Prompt:
+    """
+    The content of a request, as the conventions have it.
+
+    Attributes:
+        instructions: The parts of system instructions that are apart from the messages.
+        messages: The messages.
+        tools: The tools that the model may call.
+    """
+
+    __slots__ = ("instructions", "messages", "tools")
+
+    def __init__(
+        self,
+        messages: list[Any] | None = None,
+        instructions: list[Any] | None = None,
+        tools: list[Any] | None = None,
+    ) -> None:
+        self.messages = messages or []
+        self.instructions = instructions or []
+        self.tools = tools or []
+
+
+def text(value: Any) -> str | None:
+    """A text that is not empty."""
+    return value if isinstance(value, str) and value else None
+
+
+def whole(value: Any) -> int | None:
+    """A whole number."""
+    return value if isinstance(value, int) and not isinstance(value, bool) else None
+
+
+def real(value: Any) -> float | None:
+    """A number."""
+    return float(value) if isinstance(value, (int, float)) and not isinstance(value, bool) else None
+
+
+def mapping(value: Any) -> Mapping[str, Any]:
+    """A JSON object; an empty one where it is none."""
+    return value if isinstance(value, dict) else {}
+
+
+def sequence(value: Any) -> list[Any]:
+    """A JSON array; an empty one where it is none."""
+    return list(value) if isinstance(value, (list, tuple)) else []
+
+
+def texts(value: Any) -> tuple[str, ...] | None:
+    """One text or several."""
+    found = (value,) if isinstance(value, str) else sequence(value)
+    return tuple(one for one in found if isinstance(one, str)) or None
+
+
+def error_code(error: Any) -> str:
+    """
+    ``error.type`` for an error in a response: the vendor's code of it.
+
+    A text that is no code, such as a message, is not one of a few values.
+    """
+    for value in (mapping(error).get("code"), mapping(error).get("type")):
+        if isinstance(value, (str, int)) and 0 < len(str(value)) <= 60:  # noqa: PLR2004 - as names go
+            code = str(value)
+            if code.replace("_", "").replace("-", "").replace(".", "").isalnum():
+                return code
+    return "_OTHER"

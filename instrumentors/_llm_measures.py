@@ -1,0 +1,170 @@
+"""
+What is measured of LLM operations, in both versions of the conventions.
+
+The values come from the operation itself, sampled or not. Those that are no attributes of its span
+have names with a tilde.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any, Final
+
+from eai_autotrace.instrumentation import Measure, Measures
+from eai_autotrace.semconv import metrics as m
+from eai_autotrace.semconv.attributes import (
+    ERROR_TYPE,
+    GEN_AI_OPERATION_NAME,
+    GEN_AI_PROVIDER_NAME,
+    GEN_AI_REQUEST_MODEL,
+    GEN_AI_RESPONSE_MODEL,
+    GEN_AI_TOKEN_MODALITY,
+    GEN_AI_TOKEN_TYPE,
+    SERVER_ADDRESS,
+    SERVER_PORT,
+)
+from eai_autotrace.semconv.genai import INFERENCES, LATEST, V1_41
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from eai_autotrace.semconv.genai import Usage
+
+METRIC_ONLY: Final = "~"
+INFERENCE_DURATION: Final = "~inference.duration"
+INFERENCE_FIRST_CHUNK: Final = "~inference.first_chunk"
+OPERATION_DURATION: Final = "~operation.duration"
+OPERATION_FIRST_CHUNK: Final = "~operation.first_chunk"
+RETRIES: Final = "~retries"
+COST: Final = "~cost"
+CHUNK: Final = "~chunk"
+_TOKENS: Final = "~tokens."
+_COUNTED: Final = "~counted."
+_MODALITIES: Final = ("text", "image", "audio", "unknown")
+
+
+def usage_values(usage: Usage, operation: str) -> dict[str, int]:
+    """
+    What is measured of the tokens of an operation.
+
+    An inference of which no usage came counts zero of an unknown modality, as the conventions have
+    it: it is told from one that was not made.
+    """
+    values: dict[str, int] = {}
+    for kind, total, parts in (
+        ("input", usage.input, usage.of_input),
+        ("output", usage.output, usage.of_output),
+    ):
+        if total is not None:
+            values[_TOKENS + kind] = total
+        if operation in INFERENCES:
+            if total is not None:
+                values[f"{_COUNTED}{kind}"] = total
+            values |= {
+                f"{_COUNTED}{kind}.{modality}": tokens
+                for modality, tokens in _split(total or 0, parts).items()
+            }
+    if operation in INFERENCES:
+        for name in ("cache_read", "cache_write", "reasoning"):
+            tokens = getattr(usage, name)
+            if tokens:
+                values[_COUNTED + name] = tokens
+    return values
+
+
+def _split(total: int, parts: Mapping[str, int] | None) -> dict[str, int]:
+    """Tokens by modality; what the provider does not assign is of an unknown one."""
+    known = {modality: tokens for modality, tokens in (parts or {}).items() if tokens}
+    rest = total - sum(known.values())
+    return {**known, "unknown": rest} if rest > 0 or not known else known
+
+
+_KNOWN: Final = (
+    GEN_AI_OPERATION_NAME,
+    GEN_AI_PROVIDER_NAME,
+    GEN_AI_REQUEST_MODEL,
+    SERVER_ADDRESS,
+    SERVER_PORT,
+)
+
+
+def measured(
+    operation: str, provider: str, model: str | None, address: str | None, port: int | None
+) -> tuple[str | int | None, ...]:
+    """What goes with all values of an operation."""
+    return (operation, provider, model, address, port)
+
+
+@lru_cache(maxsize=8)
+def measures(semconv: str, *, with_cost: bool = False) -> Measures:
+    """What is measured of operations."""
+    of: list[Measure] = [Measure(m.EAI_GEN_AI_CLIENT_RETRIES, RETRIES)]
+    of.append(Measure(m.GEN_AI_CLIENT_OPERATION_DURATION, OPERATION_DURATION))
+    if semconv != LATEST:
+        of += _measures_of_old()
+    if semconv != V1_41:
+        of += _measures_of_new()
+    if with_cost:
+        of.append(Measure(m.EAI_GEN_AI_CLIENT_COST, COST))
+    return Measures(_KNOWN, (GEN_AI_RESPONSE_MODEL, ERROR_TYPE), tuple(of))
+
+
+def chunk_measures(semconv: str) -> Measures:
+    """What is measured of each chunk of a stream."""
+    of = []
+    if semconv != LATEST:
+        of.append(Measure(m.GEN_AI_CLIENT_OPERATION_TIME_PER_OUTPUT_CHUNK, CHUNK))
+    if semconv != V1_41:
+        of.append(Measure(m.GEN_AI_CLIENT_INFERENCE_TIME_PER_OUTPUT_CHUNK, CHUNK))
+    return Measures(_KNOWN, (GEN_AI_RESPONSE_MODEL,), tuple(of))
+
+
+def _measures_of_old() -> list[Measure]:
+    tokens = m.GEN_AI_CLIENT_TOKEN_USAGE
+    return [
+        Measure(m.GEN_AI_CLIENT_OPERATION_TIME_TO_FIRST_CHUNK, OPERATION_FIRST_CHUNK),
+        Measure(tokens, _TOKENS + "input", {GEN_AI_TOKEN_TYPE: "input"}),
+        Measure(tokens, _TOKENS + "output", {GEN_AI_TOKEN_TYPE: "output"}),
+    ]
+
+
+def _measures_of_new() -> list[Measure]:
+    counters = {
+        "input": m.GEN_AI_CLIENT_USAGE_INPUT_TOKENS,
+        "output": m.GEN_AI_CLIENT_USAGE_OUTPUT_TOKENS,
+    }
+    parts = {
+        "cache_read": m.GEN_AI_CLIENT_USAGE_CACHE_READ_INPUT_TOKENS,
+        "cache_write": m.GEN_AI_CLIENT_USAGE_CACHE_WRITE_INPUT_TOKENS,
+        "reasoning": m.GEN_AI_CLIENT_USAGE_REASONING_OUTPUT_TOKENS,
+    }
+    return [
+        Measure(m.GEN_AI_CLIENT_INFERENCE_DURATION, INFERENCE_DURATION),
+        Measure(m.GEN_AI_CLIENT_INFERENCE_TIME_TO_FIRST_CHUNK, INFERENCE_FIRST_CHUNK),
+        Measure(m.GEN_AI_CLIENT_INFERENCE_INPUT_TOKENS, _COUNTED + "input"),
+        Measure(m.GEN_AI_CLIENT_INFERENCE_OUTPUT_TOKENS, _COUNTED + "output"),
+        *(
+            Measure(metric, f"{_COUNTED}{kind}.{modality}", {GEN_AI_TOKEN_MODALITY: modality})
+            for kind, metric in counters.items()
+            for modality in _MODALITIES
+        ),
+        *(
+            Measure(metric, _COUNTED + name, {GEN_AI_TOKEN_MODALITY: "unknown"})
+            for name, metric in parts.items()
+        ),
+    ]
+
+
+def duration_values(
+    operation: str, semconv: str, seconds: float, first_chunk: float | None
+) -> dict[str, Any]:
+    """What is measured of the times of an operation."""
+    is_inference = operation in INFERENCES
+    values: dict[str, Any] = {}
+    if not is_inference or semconv != LATEST:
+        values[OPERATION_DURATION] = seconds
+        values[OPERATION_FIRST_CHUNK] = first_chunk
+    if is_inference:
+        values[INFERENCE_DURATION] = seconds
+        values[INFERENCE_FIRST_CHUNK] = first_chunk
+    return values

@@ -1,0 +1,311 @@
+"""The wire formats of OpenAI's API, which many other vendors speak, too."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from eai_autotrace.instrumentors import _llm_openai_content as content
+from eai_autotrace.instrumentors._llm_formats import (
+    Answer,
+    Format,
+    Prompt,
+    error_code,
+    mapping,
+    real,
+    sequence,
+    text,
+    texts,
+    whole,
+)
+
+from eai_autotrace.semconv.attributes import (
+    EAI_GEN_AI_BATCH_STATUS,
+    GEN_AI_CONVERSATION_ID,
+    GEN_AI_EMBEDDINGS_DIMENSION_COUNT,
+    GEN_AI_OUTPUT_TYPE,
+    GEN_AI_PROMPT_NAME,
+    GEN_AI_PROMPT_VERSION,
+    GEN_AI_REQUEST_CHOICE_COUNT,
+    GEN_AI_REQUEST_ENCODING_FORMATS,
+    GEN_AI_REQUEST_FREQUENCY_PENALTY,
+    GEN_AI_REQUEST_MAX_TOKENS,
+    GEN_AI_REQUEST_PRESENCE_PENALTY,
+    GEN_AI_REQUEST_PREVIOUS_RESPONSE_ID,
+    GEN_AI_REQUEST_REASONING_LEVEL,
+    GEN_AI_REQUEST_SEED,
+    GEN_AI_REQUEST_STOP_SEQUENCES,
+    GEN_AI_REQUEST_TEMPERATURE,
+    GEN_AI_REQUEST_TOP_P,
+    OPENAI_REQUEST_SERVICE_TIER,
+    OPENAI_RESPONSE_SERVICE_TIER,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+_REASONS: Final = {"tool_calls": "tool_call", "function_call": "tool_call"}
+_OUTPUT_TYPES: Final = {"json_object": "json", "json_schema": "json", "text": "text"}
+_TOKENS: Final = ("content", "reasoning_content", "reasoning", "refusal", "tool_calls", "audio")
+
+
+def read_usage(answer: Answer, usage: Any) -> None:
+    """Read a usage object, whichever of the API's two sets of names it has."""
+    found = mapping(usage)
+    if not found:
+        return
+    of_input = mapping(found.get("prompt_tokens_details") or found.get("input_tokens_details"))
+    of_input = of_input or mapping(found.get("input_token_details"))
+    of_output = mapping(
+        found.get("completion_tokens_details") or found.get("output_tokens_details")
+    )
+    known = answer.usage
+    known.input = whole(found.get("prompt_tokens", found.get("input_tokens")))
+    known.output = whole(found.get("completion_tokens", found.get("output_tokens")))
+    known.cache_read = whole(of_input.get("cached_tokens", found.get("prompt_cache_hit_tokens")))
+    known.cache_write = whole(of_input.get("cache_write_tokens"))
+    known.reasoning = whole(of_output.get("reasoning_tokens"))
+    known.of_input = _modalities(of_input, known.input)
+    known.of_output = _modalities(of_output, known.output)
+    answer.cost = real(found.get("cost"))
+
+
+def _modalities(details: Mapping[str, Any], total: int | None) -> dict[str, int] | None:
+    """Tokens by modality, where some are not text."""
+    found = {name: whole(details.get(f"{name}_tokens")) for name in ("image", "audio")}
+    known = {name: tokens for name, tokens in found.items() if tokens}
+    if not known or total is None:
+        return None
+    told = whole(details.get("text_tokens"))
+    return {"text": total - sum(known.values()) if told is None else told, **known}
+
+
+class Chat(Format):
+    """``/chat/completions``."""
+
+    markers = (b'"prompt_tokens"', b'"finish_reason":"', b'"finish_reason": "', b'"error"')
+    request_tier = OPENAI_REQUEST_SERVICE_TIER
+    response_tier = OPENAI_RESPONSE_SERVICE_TIER
+
+    def request(self, body: Mapping[str, Any]) -> dict[str, Any]:
+        """Parameters of the model."""
+        get = body.get
+        choices = whole(get("n"))
+        most = whole(get("max_completion_tokens"))
+        form = mapping(get("response_format")).get("type")
+        return {
+            GEN_AI_REQUEST_MAX_TOKENS: whole(get("max_tokens")) if most is None else most,
+            GEN_AI_REQUEST_TEMPERATURE: real(get("temperature")),
+            GEN_AI_REQUEST_TOP_P: real(get("top_p")),
+            GEN_AI_REQUEST_FREQUENCY_PENALTY: real(get("frequency_penalty")),
+            GEN_AI_REQUEST_PRESENCE_PENALTY: real(get("presence_penalty")),
+            GEN_AI_REQUEST_SEED: whole(get("seed")),
+            GEN_AI_REQUEST_STOP_SEQUENCES: texts(get("stop")),
+            GEN_AI_REQUEST_CHOICE_COUNT: None if choices == 1 else choices,
+            GEN_AI_REQUEST_REASONING_LEVEL: text(get("reasoning_effort")),
+            GEN_AI_OUTPUT_TYPE: _OUTPUT_TYPES.get(form) if isinstance(form, str) else None,
+            OPENAI_REQUEST_SERVICE_TIER: text(get("service_tier")),
+        }
+
+    def response(self, answer: Answer, body: Mapping[str, Any]) -> None:
+        """A completion."""
+        self.event(answer, "", body)
+        if answer.is_kept:
+            answer.parts = dict(body)
+
+    def event(self, answer: Answer, name: str, data: Mapping[str, Any]) -> None:  # noqa: ARG002
+        """A chunk, which has the shape of a completion."""
+        get = data.get
+        if answer.id is None:
+            answer.id = text(get("id"))
+            answer.model = text(get("model"))
+        answer.tier = text(get("service_tier")) or answer.tier
+        answer.fingerprint = text(get("system_fingerprint")) or answer.fingerprint
+        # Groq's own place for it is older than OpenAI's.
+        read_usage(answer, get("usage") or mapping(get("x_groq")).get("usage"))
+        for choice in sequence(get("choices")):
+            self._choice(answer, mapping(choice))
+        if get("error"):
+            answer.error_type = error_code(get("error"))
+
+    def _choice(self, answer: Answer, choice: Mapping[str, Any]) -> None:
+        reason = choice.get("finish_reason")
+        if isinstance(reason, str):
+            answer.finish_reasons[whole(choice.get("index")) or 0] = _REASONS.get(reason, reason)
+        if not answer.has_token:
+            delta = mapping(choice.get("delta"))
+            answer.has_token = any(delta.get(name) for name in _TOKENS) or bool(choice.get("text"))
+
+    def fold(self, answer: Answer, name: str, data: Mapping[str, Any]) -> None:  # noqa: ARG002
+        """Put the deltas of each choice together."""
+        content.fold_chat(answer.parts, data)
+
+    def prompt(self, body: Mapping[str, Any]) -> Prompt:
+        """Messages and tools."""
+        return Prompt(
+            content.chat_messages(body.get("messages")), tools=content.tools(body.get("tools"))
+        )
+
+    def output(self, parts: Mapping[str, Any]) -> list[Any]:
+        """One message for each choice."""
+        return content.chat_choices(parts)
+
+
+class Completion(Chat):
+    """``/completions``."""
+
+    def prompt(self, body: Mapping[str, Any]) -> Prompt:
+        """The prompt, or several."""
+        return Prompt(content.plain_messages(body.get("prompt")))
+
+
+class Responses(Format):
+    """``/responses``."""
+
+    markers = (
+        b"response.created",
+        b"response.completed",
+        b"response.failed",
+        b"response.incomplete",
+        b'"error"',
+    )
+    request_tier = OPENAI_REQUEST_SERVICE_TIER
+    response_tier = OPENAI_RESPONSE_SERVICE_TIER
+
+    def request(self, body: Mapping[str, Any]) -> dict[str, Any]:
+        """Parameters of the model, and what the request goes on from."""
+        get = body.get
+        conversation = get("conversation")
+        prompt = mapping(get("prompt"))
+        form = mapping(mapping(get("text")).get("format")).get("type")
+        return {
+            GEN_AI_REQUEST_MAX_TOKENS: whole(get("max_output_tokens")),
+            GEN_AI_REQUEST_TEMPERATURE: real(get("temperature")),
+            GEN_AI_REQUEST_TOP_P: real(get("top_p")),
+            GEN_AI_REQUEST_REASONING_LEVEL: text(mapping(get("reasoning")).get("effort")),
+            GEN_AI_REQUEST_PREVIOUS_RESPONSE_ID: text(get("previous_response_id")),
+            GEN_AI_CONVERSATION_ID: text(conversation) or text(mapping(conversation).get("id")),
+            GEN_AI_PROMPT_NAME: text(prompt.get("id")),
+            GEN_AI_PROMPT_VERSION: text(prompt.get("version")),
+            GEN_AI_OUTPUT_TYPE: _OUTPUT_TYPES.get(form) if isinstance(form, str) else None,
+            OPENAI_REQUEST_SERVICE_TIER: text(get("service_tier")),
+        }
+
+    def response(self, answer: Answer, body: Mapping[str, Any]) -> None:
+        """A response, as a whole or as far as it is."""
+        get = body.get
+        answer.id = text(get("id"))
+        answer.model = text(get("model"))
+        answer.tier = text(get("service_tier"))
+        read_usage(answer, get("usage"))
+        conversation = text(mapping(get("conversation")).get("id"))
+        if conversation:
+            answer.attributes[GEN_AI_CONVERSATION_ID] = conversation
+        reason = _response_reason(body)
+        if reason:
+            answer.finish_reasons[0] = reason
+        if get("error"):
+            answer.error_type = error_code(get("error"))
+        if answer.is_kept:
+            answer.parts = dict(body)
+
+    def event(self, answer: Answer, name: str, data: Mapping[str, Any]) -> None:
+        """An event; the first and the last ones have the response in them."""
+        kind = text(data.get("type")) or name
+        if kind.endswith(".delta"):
+            answer.has_token = True
+        elif kind == "error" or (not kind and data.get("error")):
+            answer.error_type = error_code(data.get("error") or data)
+        elif kind in {"response.completed", "response.failed", "response.incomplete"}:
+            self.response(answer, mapping(data.get("response")))
+            answer.is_complete = True
+        elif kind == "response.created":
+            response = mapping(data.get("response"))
+            answer.id, answer.model = text(response.get("id")), text(response.get("model"))
+
+    def prompt(self, body: Mapping[str, Any]) -> Prompt:
+        """Instructions, input and tools."""
+        return Prompt(
+            content.response_input(body.get("input")),
+            content.instructions(body.get("instructions")),
+            content.tools(body.get("tools")),
+        )
+
+    def output(self, parts: Mapping[str, Any]) -> list[Any]:
+        """What the model made, as one message."""
+        return content.response_output(parts)
+
+
+def _response_reason(body: Mapping[str, Any]) -> str | None:
+    status = body.get("status")
+    if status == "incomplete":
+        reason = mapping(body.get("incomplete_details")).get("reason")
+        return "length" if reason == "max_output_tokens" else text(reason) or "length"
+    if status == "failed":
+        return "error"
+    if status != "completed":
+        return None
+    kinds = {mapping(item).get("type") for item in sequence(body.get("output"))}
+    return "tool_call" if kinds & {"function_call", "custom_tool_call"} else "stop"
+
+
+class Embeddings(Format):
+    """``/embeddings``."""
+
+    is_bulky = True
+
+    def request(self, body: Mapping[str, Any]) -> dict[str, Any]:
+        """How large, and in which form."""
+        return {
+            GEN_AI_EMBEDDINGS_DIMENSION_COUNT: whole(body.get("dimensions")),
+            GEN_AI_REQUEST_ENCODING_FORMATS: texts(body.get("encoding_format")),
+        }
+
+    def response(self, answer: Answer, body: Mapping[str, Any]) -> None:
+        """The model and the usage."""
+        answer.model = text(body.get("model"))
+        read_usage(answer, body.get("usage"))
+
+
+class Media(Format):
+    """Routes that make or read images and sound."""
+
+    markers = (b'"usage"', b'"error"')
+    is_bulky = True
+
+    def request(self, body: Mapping[str, Any]) -> dict[str, Any]:
+        """How many."""
+        choices = whole(body.get("n"))
+        return {GEN_AI_REQUEST_CHOICE_COUNT: None if choices == 1 else choices}
+
+    def response(self, answer: Answer, body: Mapping[str, Any]) -> None:
+        """The usage."""
+        answer.model = text(body.get("model"))
+        read_usage(answer, body.get("usage"))
+
+    def event(self, answer: Answer, name: str, data: Mapping[str, Any]) -> None:  # noqa: ARG002
+        """A part of the result; the last one has the usage."""
+        answer.has_token = True
+        read_usage(answer, data.get("usage"))
+        kind = text(data.get("type")) or ""
+        answer.is_complete = answer.is_complete or kind.endswith((".completed", ".done"))
+        if data.get("error"):
+            answer.error_type = error_code(data.get("error"))
+
+
+class Simple(Format):
+    """Routes of which only the model and the id are of interest."""
+
+    def response(self, answer: Answer, body: Mapping[str, Any]) -> None:
+        """The id and the model."""
+        answer.id = text(body.get("id"))
+        answer.model = text(body.get("model"))
+
+
+class Batch(Simple):
+    """``/batches``: a job of many requests. What it used is told when it is done."""
+
+    def response(self, answer: Answer, body: Mapping[str, Any]) -> None:
+        """The state of the job."""
+        super().response(answer, body)
+        read_usage(answer, body.get("usage"))
+        answer.attributes[EAI_GEN_AI_BATCH_STATUS] = text(body.get("status"))

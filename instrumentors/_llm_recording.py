@@ -1,0 +1,107 @@
+"""Content of LLM calls: whether it is recorded, where, and how much of it."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any, Final
+
+from eai_autotrace.instrumentors._llm_content import to_json
+from opentelemetry import _logs
+
+from eai_autotrace import __version__
+from eai_autotrace.semconv.attributes import (
+    GEN_AI_INPUT_MESSAGES,
+    GEN_AI_OUTPUT_MESSAGES,
+    GEN_AI_SYSTEM_INSTRUCTIONS,
+    GEN_AI_TOOL_DEFINITIONS,
+    SCHEMA_URL,
+)
+from eai_autotrace.semconv.genai import LATEST
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from eai_autotrace.instrumentors._llm_formats import Answer, Format, Prompt
+    from opentelemetry.context import Context
+
+    from eai_autotrace.config import Config
+
+_CONTENT: Final = frozenset(
+    {
+        GEN_AI_INPUT_MESSAGES,
+        GEN_AI_OUTPUT_MESSAGES,
+        GEN_AI_SYSTEM_INSTRUCTIONS,
+        GEN_AI_TOOL_DEFINITIONS,
+    }
+)
+_EVENT: Final = "gen_ai.client.inference.operation.details"
+_SPANS: Final = {"SPAN_ONLY", "SPAN_AND_EVENT"}
+_EVENTS: Final = {"EVENT_ONLY", "SPAN_AND_EVENT"}
+
+
+class Recording:
+    """
+    What is recorded of content.
+
+    Args:
+        config: The settings.
+
+    Attributes:
+        is_in_spans: Whether spans have content.
+        is_in_events: Whether an inference is an event, with content or without.
+    """
+
+    def __init__(self, config: Config) -> None:
+        has_content = config.genai_content in _EVENTS
+        self.is_in_spans = config.genai_content in _SPANS
+        self.is_in_events = has_content if config.genai_events is None else config.genai_events
+        self._has_content_in_events = has_content and self.is_in_events
+        self._most = config.genai_content_bytes
+        self._with_reasons = config.genai_semconv != LATEST
+
+    def wants_content(self, *, is_recorded: bool) -> bool:
+        """Whether the content of an operation has to be kept."""
+        return self._has_content_in_events or (self.is_in_spans and is_recorded)
+
+    def prompt(self, prompt: Prompt) -> dict[str, str]:
+        """Attributes for the content of a request."""
+        content = {
+            GEN_AI_SYSTEM_INSTRUCTIONS: prompt.instructions,
+            GEN_AI_INPUT_MESSAGES: prompt.messages,
+            GEN_AI_TOOL_DEFINITIONS: prompt.tools,
+        }
+        return {name: to_json(value, self._most) for name, value in content.items() if value}
+
+    def output(self, form: Format, answer: Answer) -> dict[str, str]:
+        """Attributes for the content of a response."""
+        if not answer.is_kept or not answer.parts:
+            return {}
+        messages = form.output(answer.parts)
+        if self._with_reasons:
+            for index, message in enumerate(messages):
+                reason = answer.finish_reasons.get(index)
+                if reason is not None:
+                    message["finish_reason"] = reason
+        return {GEN_AI_OUTPUT_MESSAGES: to_json(messages, self._most)} if messages else {}
+
+    def emit(
+        self, attributes: Mapping[str, Any], content: Mapping[str, str], context: Context
+    ) -> None:
+        """
+        Emit the event of an inference.
+
+        Args:
+            attributes: Those of its span that are no content.
+            content: The content as JSON. An event has it as it is structured.
+            context: The operation's context.
+        """
+        shown = {name: json.loads(value) for name, value in content.items()}
+        # A span that has content has it among its attributes by now.
+        described = {name: value for name, value in attributes.items() if name not in _CONTENT}
+        _logs.get_logger(__name__, __version__, schema_url=SCHEMA_URL).emit(
+            event_name=_EVENT,
+            severity_number=_logs.SeverityNumber.DEBUG,
+            severity_text="DEBUG",
+            attributes={**described, **(shown if self._has_content_in_events else {})},
+            context=context,
+        )

@@ -1,0 +1,257 @@
+"""
+Clients made by Stainless's generator: OpenAI, Anthropic, Groq, Together.
+
+All their methods end in ``_base_client.{Sync,Async}APIClient.request``, once for each call with all
+its attempts, and all their responses pass ``_process_response``, whatever the application then gets
+of them: an object, a stream, a raw response. So these two are patched, and the application's objects
+are the library's own. ``_calculate_retry_timeout`` tells of each further attempt.
+"""
+
+from __future__ import annotations
+
+import copy
+import re
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+from eai_autotrace.instrumentors._llm import Call, Llm, LlmOperation, Request, Route
+from eai_autotrace.instrumentors._llm_bodies import read_json
+from eai_autotrace.instrumentors._stainless_bodies import cost_of, described, headers_of, watch
+
+from eai_autotrace.instrumentation import Notice
+from eai_autotrace.instrumentation.active import error_type
+from eai_autotrace.instrumentation.fetches import Displaced, Fetch, current_fetch
+from eai_autotrace.semconv.attributes import HTTP_RESPONSE_STATUS_CODE
+from eai_autotrace.semconv.genai import provider_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from eai_autotrace.config import Config
+    from eai_autotrace.instrumentation.instrumentor import AnyTarget
+
+_OPTIONS: Final = 2  # the position of ``options`` in ``request(self, cast_to, options)``
+_JSON: Final = b"application/json"
+
+
+class Routes:
+    """
+    What is traced of an API.
+
+    Args:
+        routes: By method and path: ``"post /chat/completions"``. A path may have ``{id}`` in it.
+    """
+
+    def __init__(self, routes: Mapping[str, Route]) -> None:
+        self._exact = {}
+        self._patterns = []
+        for key, route in routes.items():
+            method, path = key.split(" ")
+            if "{id}" in path:
+                pattern = re.compile(re.escape(path).replace(r"\{id\}", "[^/]+"))
+                self._patterns.append((method, pattern, route))
+            else:
+                self._exact[method, path] = route
+
+    def find(self, method: str, url: str) -> Route | None:
+        """The route of a request, or ``None`` for one that is not traced."""
+        path = url.partition("?")[0]
+        found = self._exact.get((method, path))
+        if found is None:
+            for its_method, pattern, route in self._patterns:
+                if method == its_method and pattern.fullmatch(path):
+                    return route
+        return found
+
+
+class Endpoint(NamedTuple):
+    """Where a client sends its requests."""
+
+    provider: str
+    address: str | None
+    port: int | None
+
+
+@dataclass(frozen=True)
+class Library:
+    """
+    One library.
+
+    Attributes:
+        module: Its package.
+        provider: ``gen_ai.provider.name`` where host and client tell no other.
+        routes: What is traced.
+        clients: ``gen_ai.provider.name`` by what the names of client classes have in them.
+        asks_usage: Whether a stream of this client, to this host, may be asked for its usage.
+        native: The function that starts the library's own span of a call.
+    """
+
+    module: str
+    provider: str
+    routes: Routes
+    clients: Mapping[str, str]
+    asks_usage: Callable[[Any, str], bool] | None = None
+    native: str | None = None
+
+
+class Stainless:
+    """
+    Describes the requests of one library.
+
+    Args:
+        library: The library.
+        config: The settings.
+    """
+
+    def __init__(self, library: Library, config: Config) -> None:
+        self._library = library
+        self._llm = Llm(config)
+        self._stream_usage = config.llm_stream_usage
+        self._replaces_native = config.llm_native_spans == "replace"
+        self._endpoint = lru_cache(maxsize=256)(self._new_endpoint)
+
+    def targets(self) -> tuple[AnyTarget, ...]:
+        """The functions to patch."""
+        module = f"{self._library.module}._base_client"
+        found: list[AnyTarget] = [
+            Notice(module, "BaseClient._calculate_retry_timeout", _retried),
+        ]
+        for client in ("SyncAPIClient", "AsyncAPIClient"):
+            found += [
+                Fetch(
+                    module,
+                    f"{client}.request",
+                    self._request,
+                    Call,
+                    self._llm.measures,
+                    self._arguments,
+                ),
+                Notice(module, f"{client}._process_response", _answered),
+            ]
+        if self._library.native:
+            found.append(Displaced(module, self._library.native, self._displaces))
+        return tuple(found)
+
+    def _request(
+        self,
+        client: Any,
+        cast_to: Any,  # noqa: ARG002 - the function's
+        options: Any,
+        *_: object,
+        stream: bool = False,
+        **__: object,
+    ) -> LlmOperation | None:
+        route = self._library.routes.find(options.method, options.url)
+        if route is None:
+            return None
+        endpoint = self._endpoint(type(client).__name__, str(client.base_url))
+        body = options.json_data if isinstance(options.json_data, dict) else {}
+        extra = getattr(options, "extra_json", None)
+        return self._llm.operation(
+            Request(
+                route,
+                {**body, **extra} if isinstance(extra, dict) else body,
+                *endpoint,
+                is_stream=bool(stream),
+                is_native=not self._replaces_native and _has_native(client),
+            )
+        )
+
+    def _new_endpoint(self, client: str, base_url: str) -> Endpoint:
+        from urllib.parse import urlsplit  # noqa: PLC0415 - once for each client
+
+        url = urlsplit(base_url)
+        host = url.hostname
+        named = (provider for name, provider in self._library.clients.items() if name in client)
+        provider = provider_of(host or "") or next(named, self._library.provider)
+        port = url.port or {"https": 443, "http": 80}.get(url.scheme)
+        return Endpoint(provider, host, port)
+
+    def _arguments(
+        self, call: Call, args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> tuple[tuple[Any, ...], dict[str, Any]]:
+        """The call's arguments; those of a stream that is to be asked for its usage with that."""
+        call.asked()
+        request = call.operation.request
+        if not request.is_stream or not self._may_ask(args[0], request):
+            return args, kwargs
+        options = args[_OPTIONS] if len(args) > _OPTIONS else kwargs["options"]
+        asked = _with_usage(options)
+        if asked is None:
+            return args, kwargs
+        call.is_asked = True
+        if len(args) > _OPTIONS:
+            return (*args[:_OPTIONS], asked, *args[_OPTIONS + 1 :]), kwargs
+        return args, {**kwargs, "options": asked}
+
+    def _may_ask(self, client: Any, request: Request) -> bool:
+        asks = self._library.asks_usage
+        if asks is None or self._stream_usage == "off" or not request.route.has_stream_usage:
+            return False
+        return self._stream_usage == "always" or asks(client, request.address or "")
+
+    def _displaces(self, *_: object, **__: object) -> bool:
+        """Whether the call whose native span is about to start has one of ours."""
+        return self._replaces_native and isinstance(current_fetch(), Call)
+
+
+def describe_error(error: BaseException) -> dict[str, Any]:
+    """Attributes of an exception: its class, and what the response says but its message."""
+    found = dict(error_type(error))
+    response = getattr(error, "response", None)
+    if response is not None and hasattr(response, "headers"):
+        found |= described(headers_of(response))
+        found[HTTP_RESPONSE_STATUS_CODE] = response.status_code
+    return found
+
+
+def _has_native(client: Any) -> bool:
+    return getattr(client, "_tracer", None) is not None
+
+
+def _with_usage(options: Any) -> Any:
+    """
+    A copy of a request's options that asks for the usage; ``None`` where the application said.
+
+    The application may have passed the body itself: it stays as it is.
+    """
+    body = options.json_data
+    extra = getattr(options, "extra_json", None) or {}
+    if not isinstance(body, dict) or "stream_options" in extra:
+        return None
+    wanted = body.get("stream_options")
+    if isinstance(wanted, dict):
+        if "include_usage" in wanted:
+            return None
+        wanted = {**wanted, "include_usage": True}
+    elif wanted is None or type(wanted).__name__ in {"NotGiven", "Omit"}:
+        wanted = {"include_usage": True}
+    else:
+        return None
+    asked = copy.copy(options)
+    asked.json_data = {**body, "stream_options": wanted}
+    return asked
+
+
+def _answered(_client: Any, *, response: Any, retries_taken: int = 0, **_: object) -> None:
+    """Note a response before the library makes of it what the application gets."""
+    call = current_fetch()
+    if not isinstance(call, Call) or call.ended:
+        return
+    headers = headers_of(response)
+    call.retries = max(call.retries, retries_taken)
+    call.answer.cost = cost_of(headers)
+    if call.is_recording:
+        call.learnt = described(headers)
+    if not response.is_closed:
+        watch(response, call, headers, is_asked=call.is_asked)
+    elif headers.get(b"content-type", b"").startswith(_JSON):
+        read_json(call, response.content)
+
+
+def _retried(*_: object, **__: object) -> None:
+    """Note that an attempt has failed, and another one is to be made."""
+    call = current_fetch()
+    if isinstance(call, Call):
+        call.retries += 1

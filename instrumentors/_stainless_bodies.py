@@ -1,0 +1,119 @@
+"""
+Responses of httpx and httpx2: their headers, and their bodies under watch.
+
+Both libraries may be in one process, and a client may be given either, so the library is told by
+the response. The body is watched at its lowest level, below its decompression.
+"""
+
+from __future__ import annotations
+
+import sys
+import zlib
+from typing import TYPE_CHECKING, Any, Final
+
+from eai_autotrace.instrumentors._llm_bodies import AskedEvents, Body, Events, Frames, JsonBody
+
+from eai_autotrace.instrumentation.bodies import watched
+from eai_autotrace.semconv.attributes import EAI_GEN_AI_RATE_LIMIT, EAI_GEN_AI_REQUEST_ID
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from eai_autotrace.instrumentors._llm import Call
+
+_LIBRARIES: Final = {"httpx", "httpx2"}
+_REQUEST_IDS: Final = (b"x-request-id", b"request-id", b"apim-request-id", b"x-amzn-requestid")
+_LIMIT_PREFIXES: Final = (b"x-ratelimit-", b"anthropic-ratelimit-")
+_COST: Final = b"x-litellm-response-cost"
+
+
+def headers_of(response: Any) -> dict[bytes, bytes]:
+    """The headers of a response, by name in lower case."""
+    return {name.lower(): value for name, value in response.headers.raw}
+
+
+def described(headers: dict[bytes, bytes]) -> dict[str, Any]:
+    """Attributes for the provider's id of a request, and for the limits of its rate."""
+    found: dict[str, Any] = {}
+    for name in _REQUEST_IDS:
+        if name in headers:
+            found[EAI_GEN_AI_REQUEST_ID] = headers[name].decode("latin-1")
+            break
+    for name, value in headers.items():
+        if name.startswith(_LIMIT_PREFIXES) and value.isdigit():
+            found |= _limit(name.decode("latin-1"), value)
+    return found
+
+
+def _limit(name: str, value: bytes) -> dict[str, int]:
+    """One vendor has ``remaining-tokens``, the other ``tokens-remaining``."""
+    words = name.partition("ratelimit-")[2].split("-")
+    kind = next((word for word in ("limit", "remaining") if word in words), None)
+    what = "_".join(word for word in words if word != kind)
+    if kind is None or not what:
+        return {}
+    return {f"{EAI_GEN_AI_RATE_LIMIT}.{what}.{kind}": int(value)}
+
+
+def cost_of(headers: dict[bytes, bytes]) -> float | None:
+    """What a LiteLLM proxy says the call cost."""
+    try:
+        return float(headers[_COST])
+    except (KeyError, ValueError):
+        return None
+
+
+def watch(response: Any, call: Call, headers: dict[bytes, bytes], *, is_asked: bool) -> None:
+    """
+    Watch the body of a response that is still to be read.
+
+    Args:
+        response: The response.
+        call: The operation.
+        headers: The headers of the response.
+        is_asked: Whether the stream has usage in it that the application did not ask for.
+    """
+    library = _library(response)
+    kind = headers.get(b"content-type", b"").partition(b";")[0].strip().lower()
+    encoding = headers.get(b"content-encoding", b"identity").strip().lower()
+    decode = None if encoding == b"identity" else _decoder(response, encoding)
+    watcher: Body
+    if kind == b"text/event-stream" and is_asked:
+        if decode is not None:
+            # From here on the body is plain; what the library would undo has been undone.
+            response._decoder = type(response)(200)._get_content_decoder()  # noqa: SLF001
+        watcher = AskedEvents(call, decode)
+    else:
+        watcher = _WATCHERS.get(kind, Body)(call, decode)
+    body = watched(response.stream, watcher, library.SyncByteStream, library.AsyncByteStream)
+    response.stream = body
+    call.is_watching = True
+
+
+_WATCHERS: Final[dict[bytes, type[Body]]] = {
+    b"text/event-stream": Events,
+    b"application/json": JsonBody,
+    b"application/vnd.amazon.eventstream": Frames,
+}
+
+
+def _library(response: Any) -> Any:
+    for kind in type(response).__mro__:
+        name = kind.__module__.partition(".")[0]
+        if name in _LIBRARIES:
+            return sys.modules[name]
+    raise TypeError(f"{type(response).__qualname__} is no response of httpx")
+
+
+def _decoder(response: Any, encoding: bytes) -> Callable[[bytes], bytes]:
+    if encoding == b"gzip":
+        return zlib.decompressobj(zlib.MAX_WBITS | 16).decompress
+    # Another response of the same kind has a decoder of its own for the same encoding.
+    twin = type(response)(200, headers={"content-encoding": encoding.decode("latin-1")})
+    decoder = twin._get_content_decoder()  # noqa: SLF001
+
+    def decode(data: bytes) -> bytes:
+        decoded = decoder.decode(data)
+        return decoded if isinstance(decoded, bytes) else b"".join(decoded)
+
+    return decode
