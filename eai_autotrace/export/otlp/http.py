@@ -172,10 +172,10 @@ def _basic(userinfo: str) -> str:
     return f"Basic {base64.b64encode(unquote(userinfo).encode()).decode()}"
 
 
-def _reason(error: Any) -> str:
-    """Why a connection failed, without the object that urllib3 puts before it."""
-    text = str(getattr(error, "reason", None) or error)
-    return shown(text.rpartition(">: ")[2] or text)
+def _reason(error: BaseException) -> str:
+    """Why a connection failed: what the system says, where it does."""
+    cause: Any = error.__cause__ or getattr(error, "reason", None) or error
+    return shown(getattr(cause, "strerror", None) or str(cause))
 
 
 def _message(headers: Mapping[str, str], body: bytes) -> str:
