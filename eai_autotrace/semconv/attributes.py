@@ -37,10 +37,16 @@ URL_SCHEME: Final = "url.scheme"
 USER_AGENT_ORIGINAL: Final = "user_agent.original"
 
 # Databases
+DB_CLIENT_CONNECTION_POOL_NAME: Final = "db.client.connection.pool.name"
+DB_CLIENT_CONNECTION_STATE: Final = "db.client.connection.state"
+DB_COLLECTION_NAME: Final = "db.collection.name"
 DB_NAMESPACE: Final = "db.namespace"
 DB_OPERATION_BATCH_SIZE: Final = "db.operation.batch.size"
+DB_OPERATION_NAME: Final = "db.operation.name"
+DB_QUERY_PARAMETER: Final = "db.query.parameter"
 DB_QUERY_SUMMARY: Final = "db.query.summary"
 DB_QUERY_TEXT: Final = "db.query.text"
+DB_RESPONSE_RETURNED_ROWS: Final = "db.response.returned_rows"
 DB_RESPONSE_STATUS_CODE: Final = "db.response.status_code"
 DB_SYSTEM_NAME: Final = "db.system.name"
 
@@ -120,6 +126,15 @@ EAI_VALIDATION_ERRORS: Final = "eai.http.request.validation_errors"
 EAI_WEBSOCKET_CLOSE_CODE: Final = "eai.websocket.close_code"
 EAI_WEBSOCKET_RECEIVED: Final = "eai.websocket.messages.received"
 EAI_WEBSOCKET_SENT: Final = "eai.websocket.messages.sent"
+
+# Ours, of databases: rows that a command wrote; calls that fetched rows of a cursor; seconds spent
+# waiting for a connection of a pool, on the first query after it; the constraint that was violated;
+# the channel of a notification.
+EAI_DB_AFFECTED_ROWS: Final = "eai.db.response.affected_rows"
+EAI_DB_CONSTRAINT: Final = "eai.db.response.constraint"
+EAI_DB_CURSOR_BATCHES: Final = "eai.db.cursor.batches"
+EAI_DB_NOTIFICATION_CHANNEL: Final = "eai.db.notification.channel"
+EAI_DB_POOL_WAIT_TIME: Final = "eai.db.pool.wait_time"
 
 # Ours, of generative AI: the provider's id of a request and what it says of the limits of its rate
 # (a template: ``limit`` or ``remaining`` of ``requests``, ``tokens``, ...); seconds to the first

@@ -12,6 +12,7 @@ from typing import Final, NamedTuple
 # Seconds: HTTP and messaging; databases.
 _REQUESTS: Final = (0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10)
 _QUERIES: Final = (0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1, 5, 10)
+_ROWS: Final = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10000)
 _INFERENCES: Final = tuple(0.01 * 2**power for power in range(14))
 
 # Tokens.
@@ -75,6 +76,67 @@ DB_CLIENT_OPERATION_DURATION: Final = Metric(
     "db.client.operation.duration",
     "s",
     "Duration of database client operations.",
+    buckets=_QUERIES,
+)
+DB_CLIENT_RESPONSE_RETURNED_ROWS: Final = Metric(
+    "db.client.response.returned_rows",
+    "{row}",
+    "The actual number of records returned by the database operation.",
+    buckets=_ROWS,
+)
+DB_CLIENT_CONNECTION_COUNT: Final = Metric(
+    "db.client.connection.count",
+    "{connection}",
+    "The number of connections that are currently in state described by the `state` attribute.",
+    UP_DOWN_COUNTER,
+)
+DB_CLIENT_CONNECTION_IDLE_MAX: Final = Metric(
+    "db.client.connection.idle.max",
+    "{connection}",
+    "The maximum number of idle open connections allowed.",
+    UP_DOWN_COUNTER,
+)
+DB_CLIENT_CONNECTION_IDLE_MIN: Final = Metric(
+    "db.client.connection.idle.min",
+    "{connection}",
+    "The minimum number of idle open connections allowed.",
+    UP_DOWN_COUNTER,
+)
+DB_CLIENT_CONNECTION_MAX: Final = Metric(
+    "db.client.connection.max",
+    "{connection}",
+    "The maximum number of open connections allowed.",
+    UP_DOWN_COUNTER,
+)
+DB_CLIENT_CONNECTION_PENDING_REQUESTS: Final = Metric(
+    "db.client.connection.pending_requests",
+    "{request}",
+    "The number of current pending requests for an open connection.",
+    UP_DOWN_COUNTER,
+)
+DB_CLIENT_CONNECTION_TIMEOUTS: Final = Metric(
+    "db.client.connection.timeouts",
+    "{timeout}",
+    "The number of connection timeouts that have occurred trying to obtain a connection from the "
+    "pool.",
+    COUNTER,
+)
+DB_CLIENT_CONNECTION_CREATE_TIME: Final = Metric(
+    "db.client.connection.create_time",
+    "s",
+    "The time it took to create a new connection.",
+    buckets=_QUERIES,
+)
+DB_CLIENT_CONNECTION_WAIT_TIME: Final = Metric(
+    "db.client.connection.wait_time",
+    "s",
+    "The time it took to obtain an open connection from the pool.",
+    buckets=_QUERIES,
+)
+DB_CLIENT_CONNECTION_USE_TIME: Final = Metric(
+    "db.client.connection.use_time",
+    "s",
+    "The time between borrowing a connection and returning it to the pool.",
     buckets=_QUERIES,
 )
 MESSAGING_CLIENT_OPERATION_DURATION: Final = Metric(
