@@ -88,6 +88,7 @@ class Request:
         port: The server's port.
         is_stream: Whether the response is to be a stream.
         is_native: Whether the SDK makes a span of its own, which stays.
+        library: The SDK's package.
     """
 
     route: Route
@@ -97,6 +98,7 @@ class Request:
     port: int | None
     is_stream: bool
     is_native: bool = False
+    library: str = ""
 
 
 @dataclass(slots=True)
@@ -226,6 +228,11 @@ class Call(Fetching):
         chunks = operation.llm.chunk_measures
         if chunks is not None and operation.request.is_stream and operation.has_measures:
             self._chunk_recorder = Recorder(chunks, self.tracing.meter)
+
+    @property
+    def library(self) -> str:
+        """The SDK's package."""
+        return self.operation.request.library
 
     def asked(self) -> None:
         """Keep the content of the request, where that is recorded."""

@@ -10,7 +10,9 @@ from __future__ import annotations
 import binascii
 import json
 import struct
+import sys
 from base64 import b64decode
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final
 
 from eai_autotrace.instrumentation.events import Splitter, events
@@ -66,9 +68,10 @@ class Body:
         self._call.fail(error)
 
     def closed(self) -> None:
-        """The application has closed it before its end."""
+        """The application has closed it before its end, or the library has, let go of."""
         if not self._call.ended:
-            self._call.end({EAI_OUTCOME: "closed"})
+            outcome = "abandoned" if _is_let_go(self._call.library) else "closed"
+            self._call.end({EAI_OUTCOME: outcome})
 
     def dropped(self) -> None:
         """The application has let go of it."""
@@ -118,17 +121,27 @@ class Events(Body):
         """All has come; without the stream's own end it was cut between two events."""
         if self._call.ended:
             return
-        self._see_events(self._splitter.held)
+        self._see_rest()
         answer = self._answer
         if self._call.ended or answer.is_complete or answer.finish_reasons:
             self._call.end()
         else:
             self._call.end({EAI_OUTCOME: "truncated"})
 
+    def closed(self) -> None:
+        """A library that knows the last event before its blank line is whole reads no further."""
+        if not self._call.ended:
+            self._see_rest()
+            super().closed()
+
     def _see(self, data: bytes) -> None:
         whole = self._splitter.feed(data)
         if whole:
             self._see_events(whole)
+
+    def _see_rest(self) -> None:
+        with suppress(ValueError):  # half an event tells nothing
+            self._see_events(self._splitter.held)
 
     def _see_events(self, data: bytes) -> None:
         call, answer = self._call, self._answer
@@ -195,6 +208,19 @@ class AskedEvents(Events):
         """The last event, if it lacks its blank line."""
         held, self._splitter.held = self._splitter.held, b""
         return held
+
+
+def _is_let_go(library: str) -> bool:
+    """
+    Whether this runs because a generator of a library was dropped, not closed by the application.
+
+    Such a generator closes the response on its way out.
+    """
+    error = sys.exc_info()[1]
+    if not isinstance(error, GeneratorExit) or error.__traceback__ is None:
+        return False
+    where = error.__traceback__.tb_frame.f_globals.get("__name__", "")
+    return where.partition(".")[0] in {library, "httpx", "httpx2"}
 
 
 def without_usage(data: bytes) -> bytes:

@@ -155,6 +155,7 @@ class Stainless:
                 *endpoint,
                 is_stream=bool(stream),
                 is_native=not self._replaces_native and _has_native(client),
+                library=self._library.module,
             )
         )
 

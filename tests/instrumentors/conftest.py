@@ -26,6 +26,22 @@ def instrument():
         instrumentor.uninstrument()
 
 
+@pytest.fixture(scope="session")
+def _llm_server():
+    from eai_autotrace._testing.llm import LlmServer
+
+    with LlmServer() as server:
+        yield server
+
+
+@pytest.fixture
+def llm_server(_llm_server):
+    """A server that speaks the vendors' wire formats, with nothing left of earlier tests."""
+    _llm_server.clear()
+    yield _llm_server
+    _llm_server.clear()
+
+
 @pytest.fixture
 def break_hooks(monkeypatch, lenient):
     """Makes every function of an instrumentor raise that describes something."""
