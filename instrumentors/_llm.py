@@ -110,6 +110,7 @@ class LlmOperation(FetchOperation):
     request: Request = None  # type: ignore[assignment]
     model: str | None = None
     upstream: Any = None
+    is_told: bool = False
 
 
 class Llm:
@@ -149,6 +150,7 @@ class Llm:
             request=request,
             model=model,
             upstream=upstream,
+            is_told=upstream is not None or self.recording.is_in_events,
         )
 
     def _attributes(self, request: Request, model: str | None, context: Context) -> dict[str, Any]:
@@ -162,24 +164,25 @@ class Llm:
             GEN_AI_REQUEST_STREAM: request.is_stream or None,
             **route.attributes,
         }
+        found.update(route.format.request(request.body))
         if self._baggage and context:
             for name in self._baggage:
                 value = baggage.get_baggage(name, context)
-                found[name] = None if value is None else str(value)
-        found |= {k: v for k, v in route.format.request(request.body).items() if v is not None}
+                if value is not None and found.get(name) is None:
+                    found[name] = str(value)
         return found
 
-    def cost(self, call: Call) -> tuple[float, str] | None:
+    def cost(self, call: Call) -> tuple[float | None, str]:
         """What a call has cost in US dollars, and who says so."""
         if not self._has_cost or not call.operation.request.route.is_counted:
-            return None
+            return None, ""
         if call.answer.cost is not None:
             return call.answer.cost, "provider"
         from eai_autotrace.instrumentors._llm_prices import prices  # noqa: PLC0415 - by switch
 
         models = (call.answer.model, call.operation.model)
         amount = prices(self._prices_file).cost(models, call.answer.usage)
-        return None if amount is None else (amount, "local")
+        return amount, "local"
 
 
 class Call(Fetching):
@@ -200,6 +203,7 @@ class Call(Fetching):
         "_first_chunk",
         "_first_token",
         "_last_chunk",
+        "_shown",
         "answer",
         "is_asked",
         "learnt",
@@ -220,6 +224,7 @@ class Call(Fetching):
         self._first_chunk: int | None = None
         self._first_token: int | None = None
         self._last_chunk: int | None = None
+        self._shown: dict[str, Any] = {}
         self._chunk_recorder: Recorder | None = None
         upstream = sys.modules.get(_UPSTREAM)
         if upstream is not None and operation.has_span:
@@ -228,6 +233,11 @@ class Call(Fetching):
         chunks = operation.llm.chunk_measures
         if chunks is not None and operation.request.is_stream and operation.has_measures:
             self._chunk_recorder = Recorder(chunks, self.tracing.meter)
+
+    @property
+    def is_timing_chunks(self) -> bool:
+        """Whether each chunk is of interest."""
+        return self._chunk_recorder is not None
 
     @property
     def library(self) -> str:
@@ -262,83 +272,97 @@ class Call(Fetching):
         if self.ended:
             return
         now = at or time_ns()
-        known: dict[str, Any] = {}
+        learnt: dict[str, Any] = {}
         try:
-            known = self._known(now)
+            learnt = self._learnt(now)
+            if self.is_recording or self.operation.llm.recording.is_in_events:
+                self._shown = self._described()
         except Exception as failure:  # noqa: BLE001 - the boundary
             report("describing a response", failure)
-        super().end({**known, **(attributes or {})}, now)
-        with guard("telling of an inference"):
-            self._tell({**known, **(attributes or {})})
+        if attributes:
+            learnt.update(attributes)
+            self._shown.update(attributes)
+        super().end(learnt, now)
+        if self.operation.is_told:
+            with guard("telling of an inference"):
+                self._tell()
 
     def _set(self, attributes: Mapping[str, Any]) -> None:
-        shown = {k: v for k, v in attributes.items() if not k.startswith(values.METRIC_ONLY)}
-        super()._set(shown)
+        # What is measured is not what the span has.
+        super()._set(
+            {**self._shown, ERROR_TYPE: attributes[ERROR_TYPE]}
+            if ERROR_TYPE in attributes
+            else self._shown
+        )
 
-    def _known(self, now: int) -> dict[str, Any]:
+    def _learnt(self, now: int) -> dict[str, Any]:
+        """What is measured."""
         answer, operation = self.answer, self.operation
-        route, llm = operation.request.route, operation.llm
-        first = self._first_chunk if operation.request.is_stream else None
-        first_chunk = None if first is None else (first - self.started) / _SECOND
-        known: dict[str, Any] = {GEN_AI_RESPONSE_MODEL: answer.model}
+        learnt: dict[str, Any] = {GEN_AI_RESPONSE_MODEL: answer.model}
         if answer.error_type is not None:
-            known[ERROR_TYPE] = answer.error_type
-        if self.is_recording:
-            known |= self._described(first_chunk)
+            learnt[ERROR_TYPE] = answer.error_type
         if operation.has_measures:
+            route = operation.request.route
             seconds = (now - self.started) / _SECOND
-            known |= values.duration_values(route.operation, llm.semconv, seconds, first_chunk)
+            first = self._seconds_to(self._first_chunk)
+            learnt |= values.duration_values(route.operation, operation.llm.semconv, seconds, first)
             if route.is_counted:
-                known |= values.usage_values(answer.usage, route.operation)
-            known[values.RETRIES] = self.retries or None
-        cost = llm.cost(self)
-        if cost is not None:
-            known[values.COST] = cost[0]
-            known[GEN_AI_USAGE_COST_AMOUNT] = cost[0]
-            known[GEN_AI_USAGE_COST_CURRENCY] = "USD"
-            known[GEN_AI_USAGE_COST_SOURCE] = cost[1]
-        return known
+                learnt |= values.usage_values(answer.usage, route.operation)
+            learnt[values.RETRIES] = self.retries or None
+            learnt[values.COST] = operation.llm.cost(self)[0]
+        return learnt
 
-    def _described(self, first_chunk: float | None) -> dict[str, Any]:
-        """Attributes that only the span has."""
+    def _seconds_to(self, moment: int | None) -> float | None:
+        if moment is None or not self.operation.request.is_stream:
+            return None
+        return (moment - self.started) / _SECOND
+
+    def _described(self) -> dict[str, Any]:
+        """What the span has."""
         answer = self.answer
-        route = self.operation.request.route
-        reasons = answer.finish_reasons
+        llm, route = self.operation.llm, self.operation.request.route
         known: dict[str, Any] = {
+            GEN_AI_RESPONSE_MODEL: answer.model,
             GEN_AI_RESPONSE_ID: answer.id,
-            GEN_AI_RESPONSE_TIME_TO_FIRST_CHUNK: first_chunk,
-            HTTP_REQUEST_RESEND_COUNT: self.retries or None,
             OPENAI_RESPONSE_SYSTEM_FINGERPRINT: answer.fingerprint,
+            HTTP_REQUEST_RESEND_COUNT: self.retries or None,
             **self.learnt,
             **answer.attributes,
         }
+        if self.operation.request.is_stream:
+            known[GEN_AI_RESPONSE_TIME_TO_FIRST_CHUNK] = self._seconds_to(self._first_chunk)
+            known[EAI_GEN_AI_TIME_TO_FIRST_TOKEN] = self._seconds_to(self._first_token)
+        reasons = answer.finish_reasons
         if reasons:
             known[GEN_AI_RESPONSE_FINISH_REASONS] = tuple(reasons[i] for i in sorted(reasons))
-        if self._first_token is not None:
-            known[EAI_GEN_AI_TIME_TO_FIRST_TOKEN] = (self._first_token - self.started) / _SECOND
         if route.format.response_tier is not None:
             known[route.format.response_tier] = answer.tier
         if route.operation != genai.FETCH_RESPONSE:
-            known |= genai.usage_attributes(answer.usage, self.operation.llm.semconv)
-        recording = self.operation.llm.recording
-        if answer.is_kept and recording.is_in_spans:
-            known |= {**self.prompt, **recording.output(route.format, answer)}
+            known |= genai.usage_attributes(answer.usage, llm.semconv)
+        amount, source = llm.cost(self)
+        if amount is not None:
+            known |= {
+                GEN_AI_USAGE_COST_AMOUNT: amount,
+                GEN_AI_USAGE_COST_CURRENCY: "USD",
+                GEN_AI_USAGE_COST_SOURCE: source,
+            }
+        if answer.is_kept and llm.recording.is_in_spans:
+            known |= {**self.prompt, **llm.recording.output(route.format, answer)}
         return known
 
-    def _tell(self, known: Mapping[str, Any]) -> None:
+    def _tell(self) -> None:
         """The event of an inference; and what others asked to be told."""
         operation = self.operation
         if operation.upstream is not None:
             _publish(operation.upstream, self.answer)
         recording = operation.llm.recording
-        if not recording.is_in_events or operation.request.route.operation not in genai.INFERENCES:
-            return
-        shown = {**operation.known_attributes(), **known}
-        recording.emit(
-            {k: v for k, v in shown.items() if v is not None and k[0] != values.METRIC_ONLY},
-            {**self.prompt, **recording.output(operation.request.route.format, self.answer)},
-            self.context,
-        )
+        if recording.is_in_events and operation.request.route.operation in genai.INFERENCES:
+            shown = {**operation.known_attributes(), **self._shown}
+            recording.emit(
+                {name: value for name, value in shown.items() if value is not None},
+                {**self.prompt, **recording.output(operation.request.route.format, self.answer)},
+                self.context,
+            )
 
 
 def _publish(upstream: Any, answer: Answer) -> None:

@@ -116,6 +116,17 @@ class Events(Body):
         self._form = call.operation.request.route.format
         self._answer = call.answer
         self._markers = (*self._form.markers, _DONE)
+        self._is_quiet = False
+
+    def chunk(self, chunk: bytes) -> bytes:
+        """Hand on what comes. Most of it is content, of which nothing is to be known."""
+        if self._is_quiet and not self._splitter.held and chunk.endswith(b"\n\n"):
+            for marker in self._markers:
+                if marker in chunk:
+                    break
+            else:
+                return chunk
+        return super().chunk(chunk)
 
     def read(self) -> None:
         """All has come; without the stream's own end it was cut between two events."""
@@ -155,6 +166,12 @@ class Events(Body):
                 return
         for event in events(data):
             self._read(event.name, event.data)
+        self._is_quiet = (
+            answer.has_token
+            and not answer.is_kept
+            and not call.is_timing_chunks
+            and self._decode is None
+        )
 
     def _read(self, name: str, data: bytes) -> None:
         call, answer = self._call, self._answer

@@ -39,35 +39,20 @@ class Answer:
         is_kept: Whether `parts` is wanted.
     """
 
-    __slots__ = (
-        "attributes",
-        "cost",
-        "counts",
-        "error_type",
-        "fingerprint",
-        "finish_reasons",
-        "has_token",
-        "id",
-        "is_complete",
-        "is_kept",
-        "model",
-        "parts",
-        "tier",
-        "usage",
-    )
+    # Defaults of the class, so that making one costs little.
+    id: str | None = None
+    model: str | None = None
+    tier: str | None = None
+    fingerprint: str | None = None
+    error_type: str | None = None
+    is_complete = False
+    has_token = False
+    cost: float | None = None
 
     def __init__(self, *, is_kept: bool = False) -> None:
-        self.id: str | None = None
-        self.model: str | None = None
         self.finish_reasons: dict[int, str] = {}
         self.usage = Usage()
-        self.tier: str | None = None
-        self.fingerprint: str | None = None
         self.attributes: Attributes = {}
-        self.error_type: str | None = None
-        self.is_complete = False
-        self.has_token = False
-        self.cost: float | None = None
         self.counts: dict[str, int] = {}
         self.parts: dict[str, Any] = {}
         self.is_kept = is_kept
@@ -156,7 +141,9 @@ def mapping(value: Any) -> Mapping[str, Any]:
 
 def sequence(value: Any) -> list[Any]:
     """A JSON array; an empty one where it is none."""
-    return list(value) if isinstance(value, (list, tuple)) else []
+    if isinstance(value, list):
+        return value
+    return list(value) if isinstance(value, tuple) else []
 
 
 def texts(value: Any) -> tuple[str, ...] | None:

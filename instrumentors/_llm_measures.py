@@ -30,7 +30,6 @@ if TYPE_CHECKING:
 
     from eai_autotrace.semconv.genai import Usage
 
-METRIC_ONLY: Final = "~"
 INFERENCE_DURATION: Final = "~inference.duration"
 INFERENCE_FIRST_CHUNK: Final = "~inference.first_chunk"
 OPERATION_DURATION: Final = "~operation.duration"
@@ -38,9 +37,26 @@ OPERATION_FIRST_CHUNK: Final = "~operation.first_chunk"
 RETRIES: Final = "~retries"
 COST: Final = "~cost"
 CHUNK: Final = "~chunk"
-_TOKENS: Final = "~tokens."
-_COUNTED: Final = "~counted."
-_MODALITIES: Final = ("text", "image", "audio", "unknown")
+_CACHE_READ: Final = "~counted.cache_read"
+_CACHE_WRITE: Final = "~counted.cache_write"
+_REASONING: Final = "~counted.reasoning"
+_PARTS: Final = (_CACHE_READ, _CACHE_WRITE, _REASONING)
+
+
+class _Names:
+    """The names of the values of input or output tokens."""
+
+    def __init__(self, kind: str) -> None:
+        self.used = f"~tokens.{kind}"
+        self.counted = f"~counted.{kind}"
+        self.by_modality = {
+            modality: f"~counted.{kind}.{modality}"
+            for modality in ("text", "image", "audio", "unknown")
+        }
+
+
+_INPUT: Final = _Names("input")
+_OUTPUT: Final = _Names("output")
 
 
 def usage_values(usage: Usage, operation: str) -> dict[str, int]:
@@ -51,30 +67,30 @@ def usage_values(usage: Usage, operation: str) -> dict[str, int]:
     it: it is told from one that was not made.
     """
     values: dict[str, int] = {}
-    for kind, total, parts in (
-        ("input", usage.input, usage.of_input),
-        ("output", usage.output, usage.of_output),
+    is_inference = operation in INFERENCES
+    for total, parts, names in (
+        (usage.input, usage.of_input, _INPUT),
+        (usage.output, usage.of_output, _OUTPUT),
     ):
         if total is not None:
-            values[_TOKENS + kind] = total
-        if operation in INFERENCES:
+            values[names.used] = total
+        if is_inference:
             if total is not None:
-                values[f"{_COUNTED}{kind}"] = total
-            values |= {
-                f"{_COUNTED}{kind}.{modality}": tokens
-                for modality, tokens in _split(total or 0, parts).items()
-            }
-    if operation in INFERENCES:
-        for name in ("cache_read", "cache_write", "reasoning"):
-            tokens = getattr(usage, name)
-            if tokens:
-                values[_COUNTED + name] = tokens
+                values[names.counted] = total
+            if parts:
+                for modality, tokens in _split(total or 0, parts).items():
+                    values[names.by_modality[modality]] = tokens
+            else:
+                values[names.by_modality["unknown"]] = total or 0
+    if is_inference:
+        parts_of_all = (usage.cache_read, usage.cache_write, usage.reasoning)
+        values |= {name: n for name, n in zip(_PARTS, parts_of_all, strict=True) if n}
     return values
 
 
-def _split(total: int, parts: Mapping[str, int] | None) -> dict[str, int]:
+def _split(total: int, parts: Mapping[str, int]) -> dict[str, int]:
     """Tokens by modality; what the provider does not assign is of an unknown one."""
-    known = {modality: tokens for modality, tokens in (parts or {}).items() if tokens}
+    known = {modality: tokens for modality, tokens in parts.items() if tokens}
     rest = total - sum(known.values())
     return {**known, "unknown": rest} if rest > 0 or not known else known
 
@@ -86,13 +102,6 @@ _KNOWN: Final = (
     SERVER_ADDRESS,
     SERVER_PORT,
 )
-
-
-def measured(
-    operation: str, provider: str, model: str | None, address: str | None, port: int | None
-) -> tuple[str | int | None, ...]:
-    """What goes with all values of an operation."""
-    return (operation, provider, model, address, port)
 
 
 @lru_cache(maxsize=8)
@@ -123,35 +132,32 @@ def _measures_of_old() -> list[Measure]:
     tokens = m.GEN_AI_CLIENT_TOKEN_USAGE
     return [
         Measure(m.GEN_AI_CLIENT_OPERATION_TIME_TO_FIRST_CHUNK, OPERATION_FIRST_CHUNK),
-        Measure(tokens, _TOKENS + "input", {GEN_AI_TOKEN_TYPE: "input"}),
-        Measure(tokens, _TOKENS + "output", {GEN_AI_TOKEN_TYPE: "output"}),
+        Measure(tokens, _INPUT.used, {GEN_AI_TOKEN_TYPE: "input"}),
+        Measure(tokens, _OUTPUT.used, {GEN_AI_TOKEN_TYPE: "output"}),
     ]
 
 
 def _measures_of_new() -> list[Measure]:
-    counters = {
-        "input": m.GEN_AI_CLIENT_USAGE_INPUT_TOKENS,
-        "output": m.GEN_AI_CLIENT_USAGE_OUTPUT_TOKENS,
-    }
-    parts = {
-        "cache_read": m.GEN_AI_CLIENT_USAGE_CACHE_READ_INPUT_TOKENS,
-        "cache_write": m.GEN_AI_CLIENT_USAGE_CACHE_WRITE_INPUT_TOKENS,
-        "reasoning": m.GEN_AI_CLIENT_USAGE_REASONING_OUTPUT_TOKENS,
-    }
+    counters = (
+        (m.GEN_AI_CLIENT_USAGE_INPUT_TOKENS, _INPUT),
+        (m.GEN_AI_CLIENT_USAGE_OUTPUT_TOKENS, _OUTPUT),
+    )
+    parts = (
+        (m.GEN_AI_CLIENT_USAGE_CACHE_READ_INPUT_TOKENS, _CACHE_READ),
+        (m.GEN_AI_CLIENT_USAGE_CACHE_WRITE_INPUT_TOKENS, _CACHE_WRITE),
+        (m.GEN_AI_CLIENT_USAGE_REASONING_OUTPUT_TOKENS, _REASONING),
+    )
     return [
         Measure(m.GEN_AI_CLIENT_INFERENCE_DURATION, INFERENCE_DURATION),
         Measure(m.GEN_AI_CLIENT_INFERENCE_TIME_TO_FIRST_CHUNK, INFERENCE_FIRST_CHUNK),
-        Measure(m.GEN_AI_CLIENT_INFERENCE_INPUT_TOKENS, _COUNTED + "input"),
-        Measure(m.GEN_AI_CLIENT_INFERENCE_OUTPUT_TOKENS, _COUNTED + "output"),
+        Measure(m.GEN_AI_CLIENT_INFERENCE_INPUT_TOKENS, _INPUT.counted),
+        Measure(m.GEN_AI_CLIENT_INFERENCE_OUTPUT_TOKENS, _OUTPUT.counted),
         *(
-            Measure(metric, f"{_COUNTED}{kind}.{modality}", {GEN_AI_TOKEN_MODALITY: modality})
-            for kind, metric in counters.items()
-            for modality in _MODALITIES
+            Measure(metric, name, {GEN_AI_TOKEN_MODALITY: modality})
+            for metric, names in counters
+            for modality, name in names.by_modality.items()
         ),
-        *(
-            Measure(metric, _COUNTED + name, {GEN_AI_TOKEN_MODALITY: "unknown"})
-            for name, metric in parts.items()
-        ),
+        *(Measure(metric, name, {GEN_AI_TOKEN_MODALITY: "unknown"}) for metric, name in parts),
     ]
 
 

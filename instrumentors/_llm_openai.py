@@ -50,32 +50,36 @@ _TOKENS: Final = ("content", "reasoning_content", "reasoning", "refusal", "tool_
 
 def read_usage(answer: Answer, usage: Any) -> None:
     """Read a usage object, whichever of the API's two sets of names it has."""
-    found = mapping(usage)
-    if not found:
+    if not isinstance(usage, dict) or not usage:
         return
-    of_input = mapping(found.get("prompt_tokens_details") or found.get("input_tokens_details"))
-    of_input = of_input or mapping(found.get("input_token_details"))
-    of_output = mapping(
-        found.get("completion_tokens_details") or found.get("output_tokens_details")
-    )
-    known = answer.usage
-    known.input = whole(found.get("prompt_tokens", found.get("input_tokens")))
-    known.output = whole(found.get("completion_tokens", found.get("output_tokens")))
-    known.cache_read = whole(of_input.get("cached_tokens", found.get("prompt_cache_hit_tokens")))
+    get, known = usage.get, answer.usage
+    if "prompt_tokens" in usage:
+        known.input = whole(get("prompt_tokens"))
+        known.output = whole(get("completion_tokens"))
+        of_input = mapping(get("prompt_tokens_details"))
+        of_output = mapping(get("completion_tokens_details"))
+    else:
+        known.input = whole(get("input_tokens"))
+        known.output = whole(get("output_tokens"))
+        of_input = mapping(get("input_tokens_details") or get("input_token_details"))
+        of_output = mapping(get("output_tokens_details"))
+    known.cache_read = whole(of_input.get("cached_tokens", get("prompt_cache_hit_tokens")))
     known.cache_write = whole(of_input.get("cache_write_tokens"))
     known.reasoning = whole(of_output.get("reasoning_tokens"))
     known.of_input = _modalities(of_input, known.input)
     known.of_output = _modalities(of_output, known.output)
-    answer.cost = real(found.get("cost"))
+    if "cost" in usage:
+        answer.cost = real(get("cost"))
 
 
 def _modalities(details: Mapping[str, Any], total: int | None) -> dict[str, int] | None:
     """Tokens by modality, where some are not text."""
-    found = {name: whole(details.get(f"{name}_tokens")) for name in ("image", "audio")}
-    known = {name: tokens for name, tokens in found.items() if tokens}
-    if not known or total is None:
+    get = details.get
+    if total is None or not (get("image_tokens") or get("audio_tokens")):
         return None
-    told = whole(details.get("text_tokens"))
+    found = {name: whole(get(f"{name}_tokens")) for name in ("image", "audio")}
+    known = {name: tokens for name, tokens in found.items() if tokens}
+    told = whole(get("text_tokens"))
     return {"text": total - sum(known.values()) if told is None else told, **known}
 
 
@@ -120,8 +124,9 @@ class Chat(Format):
             answer.model = text(get("model"))
         answer.tier = text(get("service_tier")) or answer.tier
         answer.fingerprint = text(get("system_fingerprint")) or answer.fingerprint
-        # Groq's own place for it is older than OpenAI's.
-        read_usage(answer, get("usage") or mapping(get("x_groq")).get("usage"))
+        read_usage(answer, get("usage"))
+        if "x_groq" in data:  # Groq's own place for it is older than OpenAI's
+            read_usage(answer, mapping(get("x_groq")).get("usage"))
         for choice in sequence(get("choices")):
             self._choice(answer, mapping(choice))
         if get("error"):

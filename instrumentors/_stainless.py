@@ -12,8 +12,8 @@ from __future__ import annotations
 import copy
 import re
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from weakref import WeakKeyDictionary
 
 from eai_autotrace.instrumentors._llm import Call, Llm, LlmOperation, Request, Route
 from eai_autotrace.instrumentors._llm_bodies import read_json
@@ -109,7 +109,7 @@ class Stainless:
         self._llm = Llm(config)
         self._stream_usage = config.llm_stream_usage
         self._replaces_native = config.llm_native_spans == "replace"
-        self._endpoint = lru_cache(maxsize=256)(self._new_endpoint)
+        self._endpoints: WeakKeyDictionary[Any, tuple[Any, Endpoint]] = WeakKeyDictionary()
 
     def targets(self) -> tuple[AnyTarget, ...]:
         """The functions to patch."""
@@ -145,7 +145,7 @@ class Stainless:
         route = self._library.routes.find(options.method, options.url)
         if route is None:
             return None
-        endpoint = self._endpoint(type(client).__name__, str(client.base_url))
+        endpoint = self._endpoint(client)
         body = options.json_data if isinstance(options.json_data, dict) else {}
         extra = getattr(options, "extra_json", None)
         return self._llm.operation(
@@ -159,15 +159,19 @@ class Stainless:
             )
         )
 
-    def _new_endpoint(self, client: str, base_url: str) -> Endpoint:
-        from urllib.parse import urlsplit  # noqa: PLC0415 - once for each client
-
-        url = urlsplit(base_url)
-        host = url.hostname
-        named = (provider for name, provider in self._library.clients.items() if name in client)
-        provider = provider_of(host or "") or next(named, self._library.provider)
+    def _endpoint(self, client: Any) -> Endpoint:
+        url = client.base_url
+        known = self._endpoints.get(client)
+        # An application may give a client another one.
+        if known is not None and known[0] is url:
+            return known[1]
+        name = type(client).__name__
+        named = (provider for part, provider in self._library.clients.items() if part in name)
+        provider = provider_of(url.host) or next(named, self._library.provider)
         port = url.port or {"https": 443, "http": 80}.get(url.scheme)
-        return Endpoint(provider, host, port)
+        found = Endpoint(provider, url.host or None, port)
+        self._endpoints[client] = (url, found)
+        return found
 
     def _arguments(
         self, call: Call, args: tuple[Any, ...], kwargs: dict[str, Any]

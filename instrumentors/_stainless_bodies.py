@@ -23,7 +23,21 @@ if TYPE_CHECKING:
 
 _LIBRARIES: Final = {"httpx", "httpx2"}
 _REQUEST_IDS: Final = (b"x-request-id", b"request-id", b"apim-request-id", b"x-amzn-requestid")
-_LIMIT_PREFIXES: Final = (b"x-ratelimit-", b"anthropic-ratelimit-")
+# One vendor has ``remaining-tokens``, the other ``tokens-remaining``.
+_LIMITS: Final = {
+    form.format(what=what, kind=kind).encode(): (
+        f"{EAI_GEN_AI_RATE_LIMIT}.{what.replace('-', '_')}.{kind}"
+    )
+    for form, kinds in (
+        ("x-ratelimit-{kind}-{what}", ("requests", "tokens")),
+        (
+            "anthropic-ratelimit-{what}-{kind}",
+            ("requests", "tokens", "input-tokens", "output-tokens"),
+        ),
+    )
+    for what in kinds
+    for kind in ("limit", "remaining")
+}
 _COST: Final = b"x-litellm-response-cost"
 
 
@@ -39,20 +53,10 @@ def described(headers: dict[bytes, bytes]) -> dict[str, Any]:
         if name in headers:
             found[EAI_GEN_AI_REQUEST_ID] = headers[name].decode("latin-1")
             break
-    for name, value in headers.items():
-        if name.startswith(_LIMIT_PREFIXES) and value.isdigit():
-            found |= _limit(name.decode("latin-1"), value)
+    for name, attribute in _LIMITS.items():
+        if name in headers and headers[name].isdigit():
+            found[attribute] = int(headers[name])
     return found
-
-
-def _limit(name: str, value: bytes) -> dict[str, int]:
-    """One vendor has ``remaining-tokens``, the other ``tokens-remaining``."""
-    words = name.partition("ratelimit-")[2].split("-")
-    kind = next((word for word in ("limit", "remaining") if word in words), None)
-    what = "_".join(word for word in words if word != kind)
-    if kind is None or not what:
-        return {}
-    return {f"{EAI_GEN_AI_RATE_LIMIT}.{what}.{kind}": int(value)}
 
 
 def cost_of(headers: dict[bytes, bytes]) -> float | None:

@@ -60,13 +60,6 @@ class _Watched:
     def __del__(self) -> None:
         self._tell("dropped")
 
-    def _chunk(self, chunk: bytes) -> bytes:
-        try:
-            return self._watcher.chunk(chunk)
-        except Exception as failure:  # noqa: BLE001 - the boundary
-            report("watching a response", failure)
-            return chunk
-
     def _held(self) -> bytes:
         try:
             return self._watcher.held()
@@ -85,9 +78,14 @@ class _WatchedSync(_Watched):
     """A body that is read by ``for``."""
 
     def __iter__(self) -> Iterator[bytes]:
+        watch = self._watcher.chunk
         try:
             for chunk in self._body:
-                handed = self._chunk(chunk)
+                try:
+                    handed = watch(chunk)
+                except Exception as failure:  # noqa: BLE001 - the boundary
+                    report("watching a response", failure)
+                    handed = chunk
                 if handed:
                     yield handed
         except GeneratorExit:
@@ -114,10 +112,15 @@ class _WatchedAsync(_Watched):
     """A body that is read by ``async for``."""
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
+        watch = self._watcher.chunk
         chunks = self._body.__aiter__()
         try:
             async for chunk in chunks:
-                handed = self._chunk(chunk)
+                try:
+                    handed = watch(chunk)
+                except Exception as failure:  # noqa: BLE001 - the boundary
+                    report("watching a response", failure)
+                    handed = chunk
                 if handed:
                     yield handed
         except GeneratorExit:
