@@ -213,12 +213,16 @@ class AskedEvents(Events):
         return self._handed(whole)
 
     def _handed(self, whole: bytes) -> bytes:
+        # Apart from each other: what cannot be read is still to be taken out.
         try:
             if whole and not self._call.ended:
                 self._see_events(whole)
-            return without_usage(whole)
         except Exception as failure:  # noqa: BLE001 - the boundary
             report("reading a response", failure)
+        try:
+            return without_usage(whole)
+        except Exception as failure:  # noqa: BLE001 - the boundary
+            report("hiding the usage of a stream", failure)
             return whole
 
     def held(self) -> bytes:

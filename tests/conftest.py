@@ -75,7 +75,7 @@ REGISTRY = {
     for line in (Path(__file__).parent / "semconv" / "registry.tsv").read_text().splitlines()
     if not line.startswith("#")
 }
-TYPES = {"string": str, "enum": str, "int": int, "double": float, "boolean": bool, "any": object}
+TYPES = {"string": str, "enum": str, "int": int, "double": float, "boolean": bool, "any": str}
 TYPES["string[]"] = tuple
 
 
