@@ -277,7 +277,7 @@ class Tracing:
         parent = operation.parent
         base = ambient if parent is None else parent
         # One clock for the span and its measures: they say the same duration.
-        now = time_ns()
+        now = operation.started or time_ns()
         if self._start_described is not None:
             outer: Any = base.get(_SPAN_KEY)
             span = self._start_described(

@@ -83,3 +83,33 @@ def any_call(function: Callable[..., Any], begin: Begin, end: End) -> Callable[.
         return result
 
     return wrapper
+
+
+def awaitable_call(function: Callable[..., Any], begin: Begin, end: End) -> Callable[..., Any]:
+    """
+    Wrap a plain function that gives an awaitable, such as a decorated coroutine function.
+
+    What it raises at once, and what it gives instead of an awaitable, passes through.
+    """
+
+    async def traced(awaitable: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        active = begin(args, kwargs)
+        active.enter()
+        try:
+            result = await awaitable
+        except BaseException as error:
+            active.leave()
+            active.fail(error)
+            raise
+        active.leave()
+        end(active, result)
+        return result
+
+    # What an application prints of the coroutine is the function's name.
+    traced.__name__, traced.__qualname__ = function.__name__, function.__qualname__
+
+    def wrapper(*args: Any, **kwargs: Any) -> Any:
+        result = function(*args, **kwargs)
+        return traced(result, args, kwargs) if inspect.isawaitable(result) else result
+
+    return wrapper

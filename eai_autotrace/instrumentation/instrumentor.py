@@ -93,11 +93,15 @@ class Instrumentor(BaseInstrumentor):
         """
         return error_type(error)
 
+    def error_describer(self, config: Config) -> Callable[[BaseException], Mapping[str, Any]]:  # noqa: ARG002 - others do
+        """What describes errors under some settings; see `describe_error`."""
+        return self.describe_error
+
     def _instrument(self, **kwargs: Any) -> None:
         config = kwargs.get("config") or configuration()
         tracing = Tracing(
             type(self).__module__,
-            self.describe_error,
+            self.error_describer(config),
             config,
             kwargs.get("tracer_provider"),
             kwargs.get("meter_provider"),

@@ -30,6 +30,7 @@ class Operation:
         exception: The event's name for an exception that ends the operation, such as
             ``http.server.request.exception``; ``None`` where it is recorded elsewhere: an exception
             passes many operations, and the outermost one says that nobody handled it.
+        started: When it began, in nanoseconds since 1970, where it is described afterwards.
     """
 
     name: str
@@ -39,8 +40,19 @@ class Operation:
     links: Sequence[Link] = ()
     measured: tuple[Any, ...] = ()
     exception: str | None = None
+    started: int | None = None
 
     def known_attributes(self) -> dict[str, Any]:
         """The attributes without those that are ``None``."""
         given = self.attributes() if callable(self.attributes) else self.attributes
         return {key: value for key, value in given.items() if value is not None}
+
+
+class KnownOperation(Operation):
+    """An operation whose attributes are a mapping without ``None``, which nobody changes."""
+
+    __slots__ = ()
+
+    def known_attributes(self) -> Any:
+        """The attributes, as they are."""
+        return self.attributes

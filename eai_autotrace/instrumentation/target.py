@@ -16,7 +16,12 @@ from opentelemetry import propagate
 
 from eai_autotrace.instrumentation.active import is_suppressed
 from eai_autotrace.instrumentation.arguments import Parameter
-from eai_autotrace.instrumentation.calls import async_call, end_plainly, sync_call
+from eai_autotrace.instrumentation.calls import (
+    async_call,
+    awaitable_call,
+    end_plainly,
+    sync_call,
+)
 from eai_autotrace.instrumentation.guard import guard
 from eai_autotrace.instrumentation.streams import async_stream, stream
 
@@ -83,6 +88,8 @@ class Target:
             return wraps(original)(stream(call, begin))
         if inspect.iscoroutinefunction(original):
             return wraps(original)(async_call(call, begin, end))
+        if inspect.iscoroutinefunction(inspect.unwrap(original)):
+            return wraps(original)(awaitable_call(wraps(original)(call), begin, end))
         return wraps(original)(sync_call(call, begin, end))
 
     def _end(self) -> Callable[[Active, Any], None]:

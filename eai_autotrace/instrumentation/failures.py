@@ -1,0 +1,77 @@
+"""Failures: functions that are a span only where they fail."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from functools import wraps
+from time import time_ns
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from eai_autotrace.instrumentation.active import is_cancellation
+from eai_autotrace.instrumentation.guard import guard, report
+from eai_autotrace.instrumentation.metrics import Recorder
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from eai_autotrace.instrumentation.active import Tracing
+    from eai_autotrace.instrumentation.metrics import Measures
+    from eai_autotrace.instrumentation.operation import Operation
+    from eai_autotrace.instrumentation.patch import Patch
+
+
+@dataclass(frozen=True)
+class Failure:
+    """
+    An ``async`` function of which only failures matter, as others say what it does.
+
+    A cancelled call has not failed.
+
+    Attributes:
+        module: The module that defines the function.
+        path: The function in that module.
+        concerns: Has the signature of the function. Tells the calls apart that may be spans; those
+            that are a part of another operation are not.
+        describe: Has the signature of the function. Gives the operation, or ``None`` for no span.
+            Called after the failure.
+        measures: What is measured of each failure.
+    """
+
+    module: str
+    path: str
+    concerns: Callable[..., bool]
+    describe: Callable[..., Operation | None]
+    measures: Measures | None = None
+
+    is_shared: ClassVar = False
+
+    def wrapper(self, patch: Patch, tracing: Tracing) -> Callable[..., Any]:
+        """The function that takes the original's place."""
+        what = f"tracing a failure of {self.module} {self.path}"
+        concerns, describe = self.concerns, self.describe
+        recorder = Recorder(self.measures, tracing.meter) if self.measures else None
+
+        async def traced(awaitable: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+            started = time_ns()
+            try:
+                return await awaitable
+            except BaseException as error:
+                if not is_cancellation(error):
+                    with guard(what):
+                        operation = describe(*args, **kwargs)
+                        if operation is not None:
+                            began = replace(operation, started=started)
+                            tracing.start(began, recorder).fail(error)
+                raise
+
+        # A plain function: most calls concern others, and have no coroutine more for it.
+        def wrapper(*args: Any, **kwargs: Any) -> Any:
+            result = patch.original(*args, **kwargs)
+            try:
+                if patch.active and concerns(*args, **kwargs):
+                    return traced(result, args, kwargs)
+            except Exception as failure:  # noqa: BLE001 - the boundary
+                report(what, failure)
+            return result
+
+        return wraps(patch.original)(wrapper)

@@ -1,0 +1,207 @@
+"""
+Parts: operations that take several calls, and are one span.
+
+The first part starts the span, the one that is found to be the last ends it. Where its owner is let
+go of before, the span ends when the owner's end is seen, or with the store it is kept in.
+"""
+
+from __future__ import annotations
+
+import inspect
+from dataclasses import dataclass
+from functools import wraps
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from eai_autotrace.instrumentation.active import NOTHING, Active
+from eai_autotrace.instrumentation.guard import report
+from eai_autotrace.semconv.attributes import EAI_OUTCOME
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, MutableMapping
+
+    from eai_autotrace.instrumentation.active import Tracing
+    from eai_autotrace.instrumentation.metrics import Measures
+    from eai_autotrace.instrumentation.operation import Operation
+    from eai_autotrace.instrumentation.patch import Patch
+
+    Open = MutableMapping[int, "Whole"]
+
+
+class Whole(Active):
+    """
+    The operation that parts belong to.
+
+    Attributes:
+        parts: How many calls have succeeded so far.
+        items: How many items these have given, where the instrumentor counts them.
+    """
+
+    parts = 0
+    items = 0
+
+    def learnt(self) -> Mapping[str, Any]:
+        """What is known at its end."""
+        return {}
+
+    def finish(self, outcome: str | None = None) -> None:
+        """End it, where it was not exhausted with what became of it."""
+        if not self.ended:
+            self.step_out()
+            self.end({**self.learnt(), EAI_OUTCOME: outcome})
+
+    def break_off(self, error: BaseException) -> None:
+        """End it with the exception that a part has raised."""
+        if not self.ended:
+            self.step_out()
+            self.fail(error, self.learnt())
+
+    def __del__(self) -> None:
+        """Whoever kept it has gone."""
+        if not getattr(self, "ended", True):
+            try:
+                self.finish("abandoned")
+            except Exception as failure:  # noqa: BLE001 - the boundary
+                report("ending a span", failure)
+
+
+@dataclass(frozen=True)
+class Part:
+    """
+    A call that does a part of an operation: an ``async`` method, or a plain one that gives an
+    awaitable.
+
+    Attributes:
+        module: The module that defines the method.
+        path: The method in that module.
+        describe: Has the signature of the method. Gives the operation that begins with this call,
+            or ``None`` where none does.
+        kept: Gets the owner, the object that the method was called on. Gives the store of its
+            unfinished operations.
+        take: Gets the operation, the owner and the result of the call. Tells whether it has ended.
+        made: The class of the operation.
+        measures: What is measured of each operation.
+        is_current: Whether the operation is current, between the calls too, in the task that began
+            it.
+    """
+
+    module: str
+    path: str
+    describe: Callable[..., Operation | None]
+    kept: Callable[[Any], Open]
+    take: Callable[[Any, Any, Any], bool]
+    made: type[Whole] = Whole
+    measures: Measures | None = None
+    is_current: bool = False
+
+    is_shared: ClassVar = False
+
+    def wrapper(self, patch: Patch, tracing: Tracing) -> Callable[..., Any]:
+        """The function that takes the original's place."""
+        find = self._finder(patch, tracing)
+        settle = self._settle
+
+        async def part(awaitable: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+            whole = find(args, kwargs)
+            try:
+                result = await awaitable
+            except BaseException as error:
+                if not whole.ended:
+                    self._break_off(whole, args[0], error)
+                raise
+            if not whole.ended:
+                settle(whole, args[0], result)
+            return result
+
+        def wrapper(*args: Any, **kwargs: Any) -> Any:
+            result = patch.original(*args, **kwargs)
+            return part(result, args, kwargs) if inspect.isawaitable(result) else result
+
+        return wraps(patch.original)(wrapper)
+
+    def _finder(self, patch: Patch, tracing: Tracing) -> Callable[..., Whole]:
+        """Finds the operation that a call belongs to, or begins it."""
+        what = f"tracing {self.module} {self.path}"
+        begin: Any = tracing.beginner(self.describe, what, patch, self.measures, self.made)
+        kept = self.kept
+        is_current = self.is_current
+
+        def find(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+            if not patch.active:
+                return _NO_WHOLE
+            try:
+                owner = args[0]
+                store = kept(owner)
+                whole = store.get(id(owner))
+                if whole is None or whole.ended:
+                    whole = begin(args, kwargs)
+                    if whole is NOTHING:
+                        return _NO_WHOLE
+                    store[id(owner)] = whole
+                    if is_current:
+                        whole.step_in()
+            except Exception as failure:  # noqa: BLE001 - the boundary
+                report(what, failure)
+                return _NO_WHOLE
+            return whole
+
+        return find
+
+    def _settle(self, whole: Whole, owner: Any, result: Any) -> None:
+        try:
+            whole.parts += 1
+            if self.take(whole, owner, result):
+                self.kept(owner).pop(id(owner), None)
+                whole.finish()
+        except Exception as failure:  # noqa: BLE001 - the boundary
+            report(f"reading the result of {self.module} {self.path}", failure)
+
+    def _break_off(self, whole: Whole, owner: Any, error: BaseException) -> None:
+        try:
+            self.kept(owner).pop(id(owner), None)
+            whole.break_off(error)
+        except Exception as failure:  # noqa: BLE001 - the boundary
+            report(f"ending {self.module} {self.path}", failure)
+
+
+class _NoWhole:
+    """Stands in where nothing is traced."""
+
+    ended = True
+
+
+_NO_WHOLE: Any = _NoWhole()
+
+
+@dataclass(frozen=True)
+class PartsEnd:
+    """
+    A plain method by which an owner goes, and with it an operation that has not ended.
+
+    Attributes:
+        module: The module that defines the method.
+        path: The method, such as ``"Cursor.__del__"``.
+        kept: As that of `Part`.
+    """
+
+    module: str
+    path: str
+    kept: Callable[[Any], Open]
+
+    is_shared: ClassVar = False
+
+    def wrapper(self, patch: Patch, tracing: Tracing) -> Callable[..., Any]:  # noqa: ARG002
+        """The function that takes the original's place."""
+        kept = self.kept
+        what = f"ending a span at {self.module} {self.path}"
+
+        @wraps(patch.original)
+        def wrapper(owner: Any, *args: Any, **kwargs: Any) -> Any:
+            try:
+                whole = kept(owner).pop(id(owner), None)
+                if whole is not None:
+                    whole.finish("abandoned")
+            except Exception as failure:  # noqa: BLE001 - the boundary
+                report(what, failure)
+            return patch.original(owner, *args, **kwargs)
+
+        return wrapper
