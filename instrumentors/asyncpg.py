@@ -1,110 +1,148 @@
 """
-Client spans for asyncpg.
+Client spans and pool metrics for asyncpg.
 
-Patches the query methods of ``asyncpg.Connection`` and ``PreparedStatement``. Pools, transactions
-and SQLAlchemy's dialect go through these, so they need no patch of their own. The query with which
-a pool resets a connection gets no span. Arguments and rows are never recorded, nor are literals in
-the text, nor the messages of errors, which quote rows.
+Patches the public methods of ``asyncpg.Connection`` and ``PreparedStatement`` that send queries or
+copy data: what applications call is one span, whatever it takes. Pools, subclasses and SQLAlchemy's
+dialect go through these. A cursor is one span for all its portions, so the calls that fetch portions
+are patched, and not those that give rows. Connecting is seen where every way to it passes, once for
+each address that is tried. Preparing is a span only where it fails.
+
+What asyncpg, its pools and SQLAlchemy send by themselves gets no spans, unless a setting asks for
+it: resets of pooled connections, look-ups of types, pings. Arguments and rows are never recorded
+by default, nor are literals in the text, nor ever the messages and details of errors, which quote
+rows.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from opentelemetry.trace import SpanKind
+from eai_autotrace.instrumentors import _asyncpg_queries as describe
+from eai_autotrace.instrumentors._asyncpg_cursors import Cursors, Transactions
+from eai_autotrace.instrumentors._asyncpg_errors import Errors
+from eai_autotrace.instrumentors._asyncpg_notifications import Notifications
+from eai_autotrace.instrumentors._asyncpg_pools import Pools
+from eai_autotrace.instrumentors._asyncpg_queries import Queries
+from eai_autotrace.instrumentors._asyncpg_quiet import Quiet
+from eai_autotrace.instrumentors._asyncpg_sessions import Sessions
 
-from eai_autotrace.instrumentation import Instrumentor, Operation, Target
-from eai_autotrace.semconv import sql
-from eai_autotrace.semconv.attributes import (
-    DB_NAMESPACE,
-    DB_OPERATION_BATCH_SIZE,
-    DB_QUERY_SUMMARY,
-    DB_QUERY_TEXT,
-    DB_RESPONSE_STATUS_CODE,
-    DB_SYSTEM_NAME,
-    ERROR_TYPE,
-    SERVER_ADDRESS,
-    SERVER_PORT,
-)
+from eai_autotrace.instrumentation import Carrier, Failure, Instrumentor, Target
+from eai_autotrace.semconv._sql_comment import commented
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Callable, Mapping
 
-_POSTGRESQL: Final = "postgresql"
-_DEFAULT_PORT: Final = 5432
-_BATCH: Final = 2  # fewer argument sets are no batch
+    from eai_autotrace.config import Config
+    from eai_autotrace.instrumentation import Measures
+    from eai_autotrace.instrumentation.instrumentor import AnyTarget
 
-
-def _operation(connection: Any, query: str, batch: Iterable[Any] = ()) -> Operation | None:
-    if query == connection._reset_query:  # noqa: SLF001
-        return None
-    # A unix socket's address is its path.
-    address = connection._addr  # noqa: SLF001
-    host, port = address if isinstance(address, tuple) else (address, None)
-    database = connection._params.database  # noqa: SLF001
-    summary, text = sql.read(query)
-    # Any iterable may hold the arguments; one that has no length must not be used up.
-    size = len(batch) if isinstance(batch, (list, tuple)) else 0
-    if size >= _BATCH:
-        summary = f"BATCH {summary}"
-    return Operation(
-        name=summary or database or _POSTGRESQL,
-        kind=SpanKind.CLIENT,
-        attributes={
-            DB_SYSTEM_NAME: _POSTGRESQL,
-            DB_NAMESPACE: database,
-            DB_QUERY_SUMMARY: summary or None,
-            DB_QUERY_TEXT: text,
-            DB_OPERATION_BATCH_SIZE: size if size >= _BATCH else None,
-            SERVER_ADDRESS: host,
-            SERVER_PORT: None if port == _DEFAULT_PORT else port,
-        },
-    )
-
-
-def _query(connection: Any, query: str, *_: object, **__: object) -> Operation | None:
-    return _operation(connection, query)
-
-
-def _executemany(
-    connection: Any, command: str, args: Iterable[Any], **_: object
-) -> Operation | None:
-    return _operation(connection, command, args)
-
-
-def _fetchmany(connection: Any, query: str, args: Iterable[Any], **_: object) -> Operation | None:
-    return _operation(connection, query, args)
-
-
-def _prepared(statement: Any, *_: object, **__: object) -> Operation | None:
-    return _operation(statement._connection, statement._query)  # noqa: SLF001
-
-
-def _prepared_many(statement: Any, args: Iterable[Any], **_: object) -> Operation | None:
-    return _operation(statement._connection, statement._query, args)  # noqa: SLF001
+_CONNECTION: Final = "asyncpg.connection"
+_PREPARED: Final = "asyncpg.prepared_stmt"
+_CONNECT: Final = "asyncpg.connect_utils"
 
 
 class AsyncpgInstrumentor(Instrumentor):
-    """Trace ``asyncpg.Connection`` and ``asyncpg.prepared_stmt.PreparedStatement``."""
+    """Trace and measure asyncpg's connections, prepared statements, cursors and pools."""
 
     library = "asyncpg >= 0.27, < 1"
-    targets = (
-        Target("asyncpg.connection", "Connection.execute", _query),
-        Target("asyncpg.connection", "Connection.executemany", _executemany),
-        Target("asyncpg.connection", "Connection.fetch", _query),
-        Target("asyncpg.connection", "Connection.fetchval", _query),
-        Target("asyncpg.connection", "Connection.fetchrow", _query),
-        Target("asyncpg.connection", "Connection.fetchmany", _fetchmany),
-        Target("asyncpg.prepared_stmt", "PreparedStatement.fetch", _prepared),
-        Target("asyncpg.prepared_stmt", "PreparedStatement.fetchval", _prepared),
-        Target("asyncpg.prepared_stmt", "PreparedStatement.fetchrow", _prepared),
-        Target("asyncpg.prepared_stmt", "PreparedStatement.fetchmany", _prepared_many),
-        Target("asyncpg.prepared_stmt", "PreparedStatement.executemany", _prepared_many),
+
+    def targets_for(self, config: Config) -> tuple[AnyTarget, ...]:
+        """What is patched under these settings; a later target lies around an earlier one."""
+        sessions = Sessions(is_all_shown=config.db_internal_spans)
+        queries = Queries(sessions, config)
+        measures = describe.measures(config)
+        quiet = () if config.db_internal_spans else Quiet(sessions).targets()
+        return (
+            *quiet,
+            *_carriers(config.db_sqlcommenter),
+            *_queries(queries, measures, counted=_counts(config)),
+            *_copies(queries, measures),
+            *_connecting(queries, config),
+            *Cursors(sessions, queries, measures).targets(),
+            *Transactions(sessions, config.db_transactions).targets(),
+            *Notifications(sessions).targets(),
+            *Pools(sessions, is_measured="connections" in config.db_metrics).targets(),
+        )
+
+    def error_describer(self, config: Config) -> Callable[[BaseException], Mapping[str, Any]]:
+        """What describes errors: with the names of constraints, or without."""
+        return Errors(self.describe_error, is_constraint_named=config.db_constraint_names).describe
+
+
+def _counts(config: Config) -> bool:
+    return config.db_returned_rows or "returned_rows" in config.db_metrics
+
+
+def _queries(
+    queries: Queries, measures: Measures | None, *, counted: bool
+) -> tuple[AnyTarget, ...]:
+    results = {
+        "Connection.execute": (_CONNECTION, queries.query, describe.status),
+        "Connection.executemany": (_CONNECTION, queries.executemany, None),
+        "Connection.fetch": (_CONNECTION, queries.query, describe.rows),
+        "Connection.fetchval": (_CONNECTION, queries.query, describe.value),
+        "Connection.fetchrow": (_CONNECTION, queries.query, describe.row),
+        "Connection.fetchmany": (_CONNECTION, queries.many, describe.rows),
+        "PreparedStatement.fetch": (_PREPARED, queries.prepared, describe.rows),
+        "PreparedStatement.fetchval": (_PREPARED, queries.prepared, describe.value),
+        "PreparedStatement.fetchrow": (_PREPARED, queries.prepared, describe.row),
+        "PreparedStatement.fetchmany": (_PREPARED, queries.prepared_many, describe.rows),
+        "PreparedStatement.executemany": (_PREPARED, queries.prepared_many, None),
+    }
+    return (
+        *(
+            Target(module, path, described, result if counted else None, measures=measures)
+            for path, (module, described, result) in results.items()
+        ),
+        Failure(
+            _CONNECTION,
+            "Connection._get_statement",
+            queries.prepares,
+            queries.preparing,
+            measures,
+        ),
     )
 
-    def describe_error(self, error: BaseException) -> Mapping[str, Any]:
-        """The server's SQLSTATE; never the message, which quotes rows."""
-        state = getattr(error, "sqlstate", None)
-        if not isinstance(state, str):
-            return super().describe_error(error)
-        return {DB_RESPONSE_STATUS_CODE: state, ERROR_TYPE: state}
+
+def _copies(queries: Queries, measures: Measures | None) -> tuple[Target, ...]:
+    described = {
+        "Connection.copy_from_query": (queries.copy_query, describe.copied_out),
+        "Connection.copy_from_table": (queries.copy_table, describe.copied_out),
+        "Connection.copy_to_table": (queries.copy_table, describe.status),
+        "Connection.copy_records_to_table": (queries.copy_table, describe.status),
+    }
+    return tuple(
+        Target(_CONNECTION, path, copy, result, measures=measures)
+        for path, (copy, result) in described.items()
+    )
+
+
+def _connecting(queries: Queries, config: Config) -> tuple[Target, ...]:
+    connect = Target(_CONNECT, "_connect_addr", queries.connect, queries.connected)
+    hidden = (
+        Target(_CONNECTION, "Connection.prepare", queries.prepare),
+        Target(_CONNECTION, "Connection._introspect_types", queries.introspection),
+        Target(_CONNECTION, "Connection._introspect_type", queries.introspection),
+    )
+    return (
+        *((connect,) if config.db_connect_spans else ()),
+        *(hidden if config.db_internal_spans else ()),
+    )
+
+
+def _carriers(mode: str) -> tuple[Carrier, ...]:
+    carriers = (
+        Carrier(_CONNECTION, "Connection.execute", "query", commented, _is_unprepared),
+        Carrier(_CONNECTION, "Connection._get_statement", "query", commented, _is_prepared),
+    )
+    return carriers[: {"off": 0, "unprepared": 1, "all": 2}[mode]]
+
+
+def _is_unprepared(connection: Any, query: str, *args: object, **_: object) -> bool:  # noqa: ARG001
+    """Whether ``execute`` sends the text as it is: without arguments, it does."""
+    return isinstance(query, str) and not args
+
+
+def _is_prepared(connection: Any, query: str, *_: object, **__: object) -> bool:  # noqa: ARG001
+    """Whether the text is one, so that a comment can be added."""
+    return isinstance(query, str)

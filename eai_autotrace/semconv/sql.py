@@ -41,6 +41,9 @@ _TOKEN = re.compile(
 _COMMENT_EDGE = re.compile(r"/\*|\*/")
 _IN_LIST = re.compile(r"\b(in)\s*\(\s*\?(?:\s*,\s*\?)+\s*\)", re.IGNORECASE)
 
+# Names such as ``__asyncpg_savepoint_1f__``, which drivers make up for savepoints and portals.
+_UNIQUE_NAME = re.compile(r"\b__asyncpg_[a-z]+_[\da-f]+__")
+
 # Statements whose summary is two words and a name, such as ``CREATE TABLE orders``.
 _DEFINITIONS = frozenset({"CREATE", "ALTER", "DROP"})
 _OBJECTS = frozenset(
@@ -112,6 +115,11 @@ class _Token(NamedTuple):
 def read(query: str) -> Query:
     """Summary and sanitised text of a query; of a long one, what its first part tells."""
     return _read(query[:READ_LENGTH])
+
+
+def without_unique_names(query: str) -> str:
+    """A query of a driver's own with ``?`` for names that are new each time."""
+    return _UNIQUE_NAME.sub("?", query)
 
 
 @lru_cache(maxsize=512)

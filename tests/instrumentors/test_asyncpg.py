@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 from urllib.parse import urlsplit
 
 import asyncpg
@@ -20,6 +21,8 @@ async def connection(postgres_dsn):
 def span(postgres_dsn):
     """Makes the dict of an expected span."""
     address = urlsplit(postgres_dsn)
+    with socket.create_connection((address.hostname, address.port or 5432)) as to_server:
+        peer = to_server.getpeername()
 
     def span(name, text, **more):
         port = {} if address.port in {None, 5432} else {"server.port": address.port}
@@ -30,6 +33,8 @@ def span(postgres_dsn):
             "db.query.text": text,
             "server.address": address.hostname,
             **port,
+            "network.peer.address": peer[0],
+            "network.peer.port": peer[1],
             **more,
         }
         return {
@@ -159,7 +164,7 @@ async def test_a_pool_adds_nothing(instrument, postgres_dsn, spans):
             async with pool.acquire() as connection:
                 await connection.fetchval("SELECT 2")
 
-    assert [found["name"] for found in spans()] == ["SELECT"] * 4
+    assert [found["name"] for found in spans()] == ["CONNECT", *["SELECT"] * 4]
 
 
 async def test_a_subclass_of_the_connection(instrument, postgres_dsn, spans):
@@ -178,7 +183,7 @@ async def test_a_subclass_of_the_connection(instrument, postgres_dsn, spans):
     await connection.close()
 
     assert (type(connection), value) == (Connection, 1)
-    assert [found["name"] for found in spans()] == ["SELECT"]
+    assert [found["name"] for found in spans()] == ["CONNECT", "SELECT"]
 
 
 async def test_the_users_exception_is_the_same_object(instrument, connection, spans, span):
