@@ -191,10 +191,11 @@ class Stainless:
         return args, {**kwargs, "options": asked}
 
     def _may_ask(self, client: Any, request: Request) -> bool:
-        asks = self._library.asks_usage
-        if asks is None or self._stream_usage == "off" or not request.route.has_stream_usage:
+        if self._stream_usage == "off" or not request.route.has_stream_usage:
             return False
-        return self._stream_usage == "always" or asks(client, request.address or "")
+        asks = self._library.asks_usage
+        is_known = asks is not None and asks(client, request.address or "")
+        return self._stream_usage == "always" or is_known
 
     def _displaces(self, *_: object, **__: object) -> bool:
         """Whether the call whose native span is about to start has one of ours."""

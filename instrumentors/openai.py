@@ -14,19 +14,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from eai_autotrace.instrumentors import _llm_openai as openai
-from eai_autotrace.instrumentors._llm import Route
+from eai_autotrace.instrumentors._llm_openai_routes import ROUTES
 from eai_autotrace.instrumentors._stainless import Library, Routes, Stainless, describe_error
 
 from eai_autotrace.instrumentation import Instrumentor
-from eai_autotrace.semconv.attributes import GEN_AI_OUTPUT_TYPE, OPENAI_API_TYPE
-from eai_autotrace.semconv.genai import (
-    CHAT,
-    EMBEDDINGS,
-    FETCH_RESPONSE,
-    GENERATE_CONTENT,
-    TEXT_COMPLETION,
-)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -34,33 +25,7 @@ if TYPE_CHECKING:
     from eai_autotrace.config import Config
     from eai_autotrace.instrumentation.instrumentor import AnyTarget
 
-_RESPONSES: Final = {OPENAI_API_TYPE: "responses"}
-_IMAGE: Final = {GEN_AI_OUTPUT_TYPE: "image"}
-_SPEECH: Final = {GEN_AI_OUTPUT_TYPE: "speech"}
-_TEXT: Final = {GEN_AI_OUTPUT_TYPE: "text"}
 _OLDEST_AZURE: Final = "2024-09-01"  # the first version with ``stream_options.include_usage``
-
-ROUTES: Final[dict[str, Route]] = {
-    "post /chat/completions": Route(
-        CHAT, openai.Chat(), {OPENAI_API_TYPE: "chat_completions"}, has_stream_usage=True
-    ),
-    "post /completions": Route(TEXT_COMPLETION, openai.Completion(), has_stream_usage=True),
-    "post /responses": Route(CHAT, openai.Responses(), _RESPONSES),
-    "post /responses/compact": Route("compact", openai.Responses(), _RESPONSES),
-    "get /responses/{id}": Route(FETCH_RESPONSE, openai.Responses(), _RESPONSES, is_counted=False),
-    "post /embeddings": Route(EMBEDDINGS, openai.Embeddings()),
-    "post /images/generations": Route(GENERATE_CONTENT, openai.Media(), _IMAGE),
-    "post /images/edits": Route(GENERATE_CONTENT, openai.Media(), _IMAGE),
-    "post /images/variations": Route(GENERATE_CONTENT, openai.Media(), _IMAGE),
-    "post /audio/speech": Route(GENERATE_CONTENT, openai.Media(), _SPEECH),
-    "post /audio/transcriptions": Route(GENERATE_CONTENT, openai.Media(), _TEXT),
-    "post /audio/translations": Route(GENERATE_CONTENT, openai.Media(), _TEXT),
-    "post /moderations": Route("moderation", openai.Simple()),
-    "post /batches": Route("create_batch", openai.Batch(), is_counted=False),
-    "get /batches/{id}": Route("retrieve_batch", openai.Batch(), is_counted=False),
-    "post /batches/{id}/cancel": Route("cancel_batch", openai.Batch(), is_counted=False),
-}
-"""What is traced of OpenAI's API."""
 
 
 def _asks_usage(client: Any, host: str) -> bool:

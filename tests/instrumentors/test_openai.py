@@ -119,7 +119,6 @@ def test_parameters_are_recorded(instrument, client, span):
 
     client.chat.completions.create(
         **ASK,
-        max_completion_tokens=100,
         temperature=1,
         top_p=0.5,
         frequency_penalty=1,
@@ -129,7 +128,8 @@ def test_parameters_are_recorded(instrument, client, span):
         n=2,
         response_format={"type": "json_object"},
         service_tier="auto",
-        extra_body={"reasoning_effort": "low"},
+        # Not every version has these.
+        extra_body={"reasoning_effort": "low", "max_completion_tokens": 100},
     )
 
     assert (
@@ -207,12 +207,14 @@ OTHERS = {
         ),
     ),
     "embeddings": (
-        lambda c: c.embeddings.create(model="gpt-5", input=["a", "b"], dimensions=8),
+        lambda c: c.embeddings.create(
+            model="gpt-5", input=["a"], dimensions=8, encoding_format="float"
+        ),
         _span(
             "embeddings",
             **{
                 "gen_ai.embeddings.dimension.count": 8,
-                "gen_ai.request.encoding_formats": ("base64",),
+                "gen_ai.request.encoding_formats": ("float",),
                 "gen_ai.response.model": "gpt-5",
                 "gen_ai.usage.input_tokens": 11,
             },
@@ -359,7 +361,7 @@ def test_content_is_not_recorded(instrument, client, spans):
 
     recorded = repr(spans())
     assert "secret" not in recorded
-    assert "42" not in recorded
+    assert "answer is" not in recorded
 
 
 def test_an_error_of_the_server(instrument, client, span, llm_server):

@@ -134,13 +134,12 @@ def test_cut(instrument, client, ended, llm_server):
     instrument("openai")
 
     stream = client.chat.completions.create(**ASK)
-    with pytest.raises(Exception) as caught:  # noqa: PT011 - which one depends on the version
+    with pytest.raises(Exception, match=r"peer closed|Connection error"):
         list(stream)
 
-    cause = caught.value.__cause__ or caught.value
-    name = f"{type(cause).__module__}.{type(cause).__qualname__}"
-    assert ended() == [({**BEGUN, "error.type": name}, "ERROR")]
-    assert name.endswith(".RemoteProtocolError")
+    (found,) = ended()
+    assert found[0].pop("error.type").endswith(".RemoteProtocolError")
+    assert found == (BEGUN, "ERROR")
 
 
 def test_an_error_event(instrument, client, ended, llm_server):
@@ -254,7 +253,7 @@ def test_ten_thousand_abandoned_streams(instrument, client, spans, llm_server):
         client.chat.completions.create(**ASK)
     gc.collect()
 
-    live = [found for found in gc.get_objects() if isinstance(found, Fetching)]
+    live = [found for found in gc.get_objects() if issubclass(type(found), Fetching)]
     outcomes = {span["attributes"].get("eai.outcome") for span in spans()}
     assert (len(spans()), outcomes, live) == (10_000, {"abandoned"}, [])
 
