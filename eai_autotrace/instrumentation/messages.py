@@ -9,30 +9,39 @@ from __future__ import annotations
 import inspect
 from dataclasses import dataclass
 from functools import wraps
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Final
+
+from opentelemetry.context import Context, attach
 
 from eai_autotrace.instrumentation.active import NOTHING
 from eai_autotrace.instrumentation.arguments import Parameter
 from eai_autotrace.instrumentation.calls import any_call, async_call, end_plainly
 from eai_autotrace.instrumentation.guard import guard
+from eai_autotrace.instrumentation.handlings import CURRENT, Handling, beginner
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from eai_autotrace.instrumentation.active import Active, Tracing
     from eai_autotrace.instrumentation.arguments import Arguments
+    from eai_autotrace.instrumentation.handlings import Begin
     from eai_autotrace.instrumentation.metrics import Measures
     from eai_autotrace.instrumentation.operation import Operation
     from eai_autotrace.instrumentation.patch import Patch
 
-_TRACED = "__eai_traced__"
-_ITEM = "__eai_item__"
+_TRACED: Final = "__eai_traced__"
+_ITEM: Final = "__eai_item__"
+_ENDS: Final = "__eai_ends__"
+_FRESH: Final = Context()
 
 
 @dataclass(frozen=True)
 class Handler:
     """
     An ``async`` function that registers a callback for messages.
+
+    The library runs the callback in a task of its own, or in a context copied for it. That context
+    is the one of whoever opened the connection; the callback gets a fresh one.
 
     Attributes:
         module: The module that defines the function.
@@ -41,6 +50,7 @@ class Handler:
         describe: Gets the object the function was called on and the message.
         skip: Tells callbacks apart that are the library's own.
         measures: What is measured of each message.
+        hook: Called with the span and the message when its handling begins.
     """
 
     module: str
@@ -49,20 +59,21 @@ class Handler:
     describe: Callable[[Any, Any], Operation | None]
     skip: Callable[[Any], bool] = lambda _callback: False
     measures: Measures | None = None
+    hook: Callable[..., None] | None = None
 
     is_shared: ClassVar = False
 
     def wrapper(self, patch: Patch, tracing: Tracing) -> Callable[..., Any]:
         """The function that takes the original's place."""
         parameter = Parameter(patch.original, self.parameter)
-        what = f"tracing the callback of {self.module} {self.path}"
+        what = f"tracing a message of {self.module} {self.path}"
+        begin = beginner(tracing, self.describe, what, patch, self.measures, self.hook)
 
         def traced(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Arguments:
-            with guard(what):
+            with guard(f"tracing the callback of {self.module} {self.path}"):
                 callback = parameter.get(args, kwargs)
                 if patch.active and callable(callback) and not self._is_done(callback):
-                    callback = self._traced(callback, args[0], patch, tracing)
-                    return parameter.put(args, kwargs, callback)
+                    return parameter.put(args, kwargs, _traced(callback, args[0], patch, begin))
             return args, kwargs
 
         @wraps(patch.original)
@@ -72,21 +83,28 @@ class Handler:
 
         return wrapper
 
-    def _traced(
-        self, callback: Callable[..., Any], owner: Any, patch: Patch, tracing: Tracing
-    ) -> Callable[..., Any]:
-        """The callback, run in the span of each message it is given."""
-        what = f"tracing a message of {self.module} {self.path}"
-        begin = tracing.beginner(
-            lambda message, *_, **__: self.describe(owner, message), what, patch, self.measures
-        )
-        shape = async_call if inspect.iscoroutinefunction(callback) else any_call
-        traced = wraps(callback)(shape(callback, begin, end_plainly))
-        setattr(traced, _TRACED, True)
-        return traced
-
     def _is_done(self, callback: Any) -> bool:
         return hasattr(callback, _TRACED) or self.skip(callback)
+
+
+def _traced(
+    callback: Callable[..., Any], owner: Any, patch: Patch, begin: Begin
+) -> Callable[..., Any]:
+    """The callback, run in the span of each message it is given."""
+
+    def begin_afresh(args: tuple[Any, ...], _: dict[str, Any]) -> Active:
+        if not patch.active:
+            return NOTHING
+        attach(_FRESH)
+        active = begin((owner, args[0]), {})
+        if isinstance(active, Handling):
+            CURRENT.set(active)
+        return active
+
+    shape = async_call if inspect.iscoroutinefunction(callback) else any_call
+    traced = wraps(callback)(shape(callback, begin_afresh, end_plainly))
+    setattr(traced, _TRACED, True)
+    return traced
 
 
 @dataclass(frozen=True)
@@ -95,26 +113,31 @@ class Items:
     The ``__anext__`` of an iterator of messages: the loop's body is the handling.
 
     The span of one message ends when the next one is asked for, when `ItemsEnd` sees the iterator
-    closed, or when the iterator is collected. Until then it is current in the loop's task.
+    closed, or when the iterator is collected. Until then it is current in the loop's task. Of an
+    iterator that nobody will close, as far as is known, it ends when the message is settled: a loop
+    that is left by ``break`` tells nobody. It stays current all the same, as a loop may settle
+    first and work afterwards.
 
     Attributes:
         module: The module that defines the iterator.
         path: Its ``__anext__``.
         describe: Gets the iterator and the message.
         measures: What is measured of each message.
+        hook: Called with the span and the message when its handling begins.
     """
 
     module: str
     path: str
     describe: Callable[[Any, Any], Operation | None]
     measures: Measures | None = None
+    hook: Callable[..., None] | None = None
 
     is_shared: ClassVar = False
 
     def wrapper(self, patch: Patch, tracing: Tracing) -> Callable[..., Any]:
         """The function that takes the original's place."""
         what = f"tracing a message of {self.module} {self.path}"
-        begin = tracing.beginner(self.describe, what, patch, self.measures)
+        begin = beginner(tracing, self.describe, what, patch, self.measures, self.hook)
 
         @wraps(patch.original)
         async def wrapper(iterator: Any) -> Any:
@@ -122,7 +145,8 @@ class Items:
             message = await patch.original(iterator)
             with guard("handing over a message"):
                 active = begin((iterator, message), {})
-                if active is not NOTHING:
+                if isinstance(active, Handling):
+                    active.is_until_settled = _ENDS not in vars(iterator)
                     setattr(iterator, _ITEM, _Item(active))
             return message
 
@@ -150,11 +174,20 @@ class ItemsEnd:
 
         @wraps(patch.original)
         async def wrapper(iterator: Any, *args: Any, **kwargs: Any) -> Any:
-            errors = (a for a in (*args, *kwargs.values()) if isinstance(a, BaseException))
-            _end_item(iterator, next(errors, None))
+            _end_item(iterator, error_in((*args, *kwargs.values())))
             return await patch.original(iterator, *args, **kwargs)
 
         return wrapper
+
+
+def announce_end(iterator: Any) -> None:
+    """Tell that an iterator's end will be seen, as it is the manager of an ``async with``."""
+    vars(iterator)[_ENDS] = True
+
+
+def error_in(arguments: tuple[Any, ...]) -> BaseException | None:
+    """The exception among the arguments of an ``__aexit__``."""
+    return next((a for a in arguments if isinstance(a, BaseException)), None)
 
 
 class _Item:
@@ -174,8 +207,9 @@ class _Item:
             self.active.fail(error)
 
     def __del__(self) -> None:
+        # Also where it has ended: what was settled first is current still.
+        self.active.step_out()
         if not self.active.ended:
-            self.active.step_out()
             self.active.abandon()
 
 

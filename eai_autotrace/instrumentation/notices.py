@@ -49,3 +49,39 @@ class Notice:
             return result
 
         return wrapper
+
+
+@dataclass(frozen=True)
+class Completed:
+    """
+    An ``async`` function whose calls are noticed once they have succeeded.
+
+    Attributes:
+        module: The module that defines the function.
+        path: The function in that module.
+        notice: Has the signature of the function.
+    """
+
+    module: str
+    path: str
+    notice: Callable[..., None]
+
+    # It makes no spans, so it does not matter whose it is.
+    is_shared: ClassVar = True
+
+    def wrapper(self, patch: Patch, tracing: Tracing) -> Callable[..., Any]:  # noqa: ARG002
+        """The function that takes the original's place."""
+        notice = self.notice
+        what = f"noticing {self.module} {self.path}"
+
+        @wraps(patch.original)
+        async def wrapper(*args: Any, **kwargs: Any) -> Any:
+            result = await patch.original(*args, **kwargs)
+            try:
+                if patch.active:
+                    notice(*args, **kwargs)
+            except Exception as failure:  # noqa: BLE001 - the boundary
+                report(what, failure)
+            return result
+
+        return wrapper

@@ -51,7 +51,9 @@ DB_RESPONSE_STATUS_CODE: Final = "db.response.status_code"
 DB_SYSTEM_NAME: Final = "db.system.name"
 
 # Messaging
+MESSAGING_DESTINATION_ANONYMOUS: Final = "messaging.destination.anonymous"
 MESSAGING_DESTINATION_NAME: Final = "messaging.destination.name"
+MESSAGING_DESTINATION_TEMPORARY: Final = "messaging.destination.temporary"
 MESSAGING_MESSAGE_BODY_SIZE: Final = "messaging.message.body.size"
 MESSAGING_MESSAGE_CONVERSATION_ID: Final = "messaging.message.conversation_id"
 MESSAGING_MESSAGE_ID: Final = "messaging.message.id"
@@ -60,6 +62,8 @@ MESSAGING_OPERATION_TYPE: Final = "messaging.operation.type"
 MESSAGING_RABBITMQ_DELIVERY_TAG: Final = "messaging.rabbitmq.message.delivery_tag"
 MESSAGING_RABBITMQ_ROUTING_KEY: Final = "messaging.rabbitmq.destination.routing_key"
 MESSAGING_SYSTEM: Final = "messaging.system"
+RPC_METHOD: Final = "rpc.method"
+RPC_SYSTEM_NAME: Final = "rpc.system.name"
 
 # Generative AI: 1.41.1, and what the conventions' own repository has added since
 GEN_AI_CONVERSATION_ID: Final = "gen_ai.conversation.id"
@@ -135,6 +139,15 @@ EAI_DB_CONSTRAINT: Final = "eai.db.response.constraint"
 EAI_DB_CURSOR_BATCHES: Final = "eai.db.cursor.batches"
 EAI_DB_NOTIFICATION_CHANNEL: Final = "eai.db.notification.channel"
 EAI_DB_POOL_WAIT_TIME: Final = "eai.db.pool.wait_time"
+
+# Ours, of messaging: what became of a published message (confirmed, unconfirmed, returned, nacked,
+# timed_out, closed or failed) and of a handled one (ack, nack, reject, requeue, automatic or none);
+# whether it was delivered before, how often by a quorum queue, and how often it was dead-lettered.
+EAI_MESSAGING_DEATH_COUNT: Final = "eai.messaging.message.death_count"
+EAI_MESSAGING_DELIVERY_COUNT: Final = "eai.messaging.message.delivery_count"
+EAI_MESSAGING_PUBLISH_OUTCOME: Final = "eai.messaging.publish.outcome"
+EAI_MESSAGING_REDELIVERED: Final = "eai.messaging.message.redelivered"
+EAI_MESSAGING_SETTLEMENT: Final = "eai.messaging.settlement"
 
 # Ours, of generative AI: the provider's id of a request and what it says of the limits of its rate
 # (a template: ``limit`` or ``remaining`` of ``requests``, ``tokens``, ...); seconds to the first

@@ -2,15 +2,61 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+from opentelemetry import propagate
+from opentelemetry.context import Context
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from opentelemetry.propagators.textmap import TextMapPropagator
+
 RABBITMQ: Final = "rabbitmq"
 DEFAULT_EXCHANGE: Final = "amq.default"
-# How RabbitMQ names anonymous queues, and aio-pika those for the replies of its RPC pattern.
-GENERATED: Final = ("amq.gen-", "amq_")
+# How RabbitMQ names anonymous queues, how aio-pika those of robust channels, and direct reply-to.
+GENERATED: Final = ("amq.gen-", "amq_", "amq.rabbitmq.reply-to")
+# Bytes of a table's entry besides its name and its value: a length, a type, a length.
+_ENTRY: Final = 6
+
+
+class Names(NamedTuple):
+    """
+    The names of where a message goes, or comes from.
+
+    Attributes:
+        destination: ``messaging.destination.name``.
+        known: The same without generated names, and so of low cardinality; ``None`` where nothing
+            is left.
+        routing_key: The routing key as plain text; ``None`` where there is none.
+        is_generated: Whether the exchange, the routing key of the default exchange, or the queue
+            has a generated name.
+    """
+
+    destination: str
+    known: str | None
+    routing_key: str | None
+    is_generated: bool
+
+
+@lru_cache(maxsize=2048)
+def names(exchange: str, routing_key: str, queue: str = "") -> Names:
+    """
+    The names of a destination.
+
+    Args:
+        exchange: The exchange; empty for the default one.
+        routing_key: The routing key.
+        queue: The queue that a message was delivered from.
+    """
+    # What mixes text with something else, such as an enumeration, is its text on the wire.
+    parts = tuple(str.__str__(part) for part in (exchange, routing_key, queue))
+    known = tuple("" if part.startswith(GENERATED) else part for part in parts)
+    left = destination(*known)
+    if left == DEFAULT_EXCHANGE and known != parts:
+        return Names(destination(*parts), None, parts[1] or None, True)  # noqa: FBT003
+    return Names(destination(*parts), left, parts[1] or None, known != parts)
 
 
 def destination(exchange: str, routing_key: str, queue: str = "") -> str:
@@ -29,11 +75,8 @@ def span_name(operation: str, exchange: str, routing_key: str, queue: str = "") 
 
     Those would give every client, or every call, a name of its own.
     """
-    names = ("" if name.startswith(GENERATED) else name for name in (exchange, routing_key, queue))
-    known = destination(*names)
-    if known == DEFAULT_EXCHANGE and (routing_key or queue):
-        return operation
-    return f"{operation} {known}"
+    known = names(exchange, routing_key, queue).known
+    return operation if known is None else f"{operation} {known}"
 
 
 def carrier_of(headers: Mapping[Any, Any] | None) -> dict[str, str]:
@@ -49,6 +92,49 @@ def carrier_of(headers: Mapping[Any, Any] | None) -> dict[str, str]:
         if isinstance(name, str) and text is not None:
             carrier[name] = text
     return carrier
+
+
+@lru_cache(maxsize=8)
+def _fields(propagator: TextMapPropagator) -> frozenset[str]:
+    return frozenset(propagator.fields)
+
+
+def context_of(headers: Mapping[Any, Any] | None) -> Context:
+    """
+    The context that a message carries, for the propagators that are configured.
+
+    It is empty where there is none, and where a propagator fails at what there is: headers are
+    anybody's, propagators are others' code.
+    """
+    propagator = propagate.get_global_textmap()
+    if not headers or _fields(propagator).isdisjoint(headers):
+        return Context()
+    try:
+        return propagator.extract(carrier_of(headers), Context())
+    except Exception:  # noqa: BLE001 - see above
+        return Context()
+
+
+def size_of(value: Any) -> int:
+    """About how many bytes a value has in a table of AMQP 0-9-1; never much less."""
+    if isinstance(value, str):
+        return len(value) if value.isascii() else len(value.encode(errors="replace"))
+    if isinstance(value, (bytes, bytearray)):
+        return len(value)
+    if isinstance(value, dict):
+        return sum(size_of(name) + size_of(one) + _ENTRY for name, one in value.items())
+    if isinstance(value, (list, tuple)):
+        return sum(size_of(one) + _ENTRY for one in value)
+    return 16  # the longest of the others: a decimal, a timestamp
+
+
+def deaths_of(headers: Mapping[Any, Any] | None) -> int | None:
+    """How often a message was dead-lettered, by ``x-death``; ``None`` where it never was."""
+    deaths = headers.get("x-death") if headers else None
+    if not isinstance(deaths, list):
+        return None
+    counts = [death.get("count") for death in deaths if isinstance(death, dict)]
+    return sum(count for count in counts if isinstance(count, int)) or None
 
 
 def _text(value: Any) -> str | None:

@@ -160,6 +160,27 @@ MESSAGING_CLIENT_CONSUMED_MESSAGES: Final = Metric(
     "Number of messages that were delivered to the application.",
     COUNTER,
 )
+EAI_MESSAGING_CLIENT_CONNECTIONS: Final = Metric(
+    "eai.messaging.client.connections",
+    "{connection}",
+    "Number of connections opened, and of attempts that failed.",
+    COUNTER,
+)
+EAI_MESSAGING_CLIENT_RECONNECTIONS: Final = Metric(
+    "eai.messaging.client.reconnections",
+    "{reconnection}",
+    "Number of lost connections that were replaced.",
+    COUNTER,
+)
+EAI_MESSAGING_CLIENT_CHANNELS: Final = Metric(
+    "eai.messaging.client.channels",
+    "{channel}",
+    "Number of channels opened, and of attempts that failed.",
+    COUNTER,
+)
+RPC_CLIENT_CALL_DURATION: Final = Metric(
+    "rpc.client.call.duration", "s", "Duration of outbound RPC calls.", buckets=_REQUESTS
+)
 GEN_AI_CLIENT_OPERATION_DURATION: Final = Metric(
     "gen_ai.client.operation.duration", "s", "GenAI operation duration.", buckets=_INFERENCES
 )

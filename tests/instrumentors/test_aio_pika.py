@@ -11,6 +11,7 @@ from opentelemetry import trace
 
 TRACE, PARENT = "1" * 32, "2" * 16
 TRACEPARENT = f"00-{TRACE}-{PARENT}-01"
+CONFIRMED = {"eai.messaging.publish.outcome": "confirmed"}
 
 
 @pytest.fixture(params=["plain", "robust"])
@@ -57,6 +58,7 @@ def expected(amqp_url, exchange, queue):
                 "messaging.message.body.size": 6,
                 "server.address": address.hostname,
                 "server.port": address.port or 5672,
+                **({"eai.messaging.settlement": "ack"} if process else CONFIRMED),
                 **more,
             },
             "status": "ERROR" if "error.type" in more else "UNSET",

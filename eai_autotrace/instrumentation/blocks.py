@@ -1,0 +1,157 @@
+"""
+Blocks: ``async with`` statements around the handling of a message.
+
+A block belongs to the message's handling where there is one: it runs in that one's span, in
+whatever task it is. Where there is none, as the application has fetched the message itself, the
+block is the handling.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import wraps
+from typing import TYPE_CHECKING, Any, ClassVar, Final
+
+from opentelemetry import trace
+from opentelemetry.context import Context, attach
+
+from eai_autotrace.instrumentation.active import get_current
+from eai_autotrace.instrumentation.guard import guard
+from eai_autotrace.instrumentation.handlings import Handling, beginner
+from eai_autotrace.instrumentation.messages import error_in
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from eai_autotrace.instrumentation.active import Tracing
+    from eai_autotrace.instrumentation.deliveries import Delivery
+    from eai_autotrace.instrumentation.handlings import Begin
+    from eai_autotrace.instrumentation.metrics import Measures
+    from eai_autotrace.instrumentation.operation import Operation
+    from eai_autotrace.instrumentation.patch import Patch
+
+_STAY: Final = "__eai_stay__"
+
+
+@dataclass(frozen=True)
+class Block:
+    """
+    The ``__aenter__`` of a manager that surrounds the handling of a message.
+
+    Attributes:
+        module: The module that defines the manager.
+        path: Its ``__aenter__``.
+        find: Gets the manager; gives what is known of its message.
+        describe: Gets what is known of the message, the manager, and the message.
+        measures: What is measured of each handling that a block is.
+        hook: Called with the span and the message when such a handling begins.
+    """
+
+    module: str
+    path: str
+    find: Callable[[Any], Delivery | None]
+    describe: Callable[[Delivery, Any, Any], Operation | None]
+    measures: Measures | None = None
+    hook: Callable[..., None] | None = None
+
+    is_shared: ClassVar = False
+
+    def wrapper(self, patch: Patch, tracing: Tracing) -> Callable[..., Any]:
+        """The function that takes the original's place."""
+        what = f"tracing a message of {self.module} {self.path}"
+        begin = beginner(tracing, self.describe, what, patch, self.measures, self.hook)
+        find = self.find
+
+        @wraps(patch.original)
+        async def wrapper(manager: Any) -> Any:
+            message = await patch.original(manager)
+            with guard(what):
+                delivery = find(manager) if patch.active else None
+                if delivery is not None:
+                    _enter(manager, message, delivery, begin)
+            return message
+
+        return wrapper
+
+
+@dataclass(frozen=True)
+class BlockEnd:
+    """
+    The ``__aexit__`` of such a manager.
+
+    Attributes:
+        module: The module that defines the manager.
+        path: Its ``__aexit__``.
+    """
+
+    module: str
+    path: str
+
+    is_shared: ClassVar = False
+
+    def wrapper(self, patch: Patch, tracing: Tracing) -> Callable[..., Any]:  # noqa: ARG002
+        """The function that takes the original's place."""
+
+        @wraps(patch.original)
+        async def wrapper(manager: Any, *args: Any, **kwargs: Any) -> Any:
+            stay: _Stay | None = vars(manager).pop(_STAY, None)
+            error = error_in((*args, *kwargs.values()))
+            if stay is not None and error is not None:
+                # Before it is settled, which may end it.
+                stay.handling.failure = error
+            try:
+                result = await patch.original(manager, *args, **kwargs)
+            except BaseException as raised:
+                _leave(stay, raised)
+                raise
+            _leave(stay, None)
+            return result
+
+        return wrapper
+
+
+class _Stay:
+    """
+    The time in a block.
+
+    Attributes:
+        handling: The handling that the block belongs to.
+        is_own: Whether the block is the handling.
+        outer: The context outside of the block, where it was another.
+    """
+
+    __slots__ = ("handling", "is_own", "outer")
+
+    def __init__(self, handling: Handling, *, is_own: bool) -> None:
+        self.handling = handling
+        self.is_own = is_own
+        self.outer: Context | None = None
+        if trace.get_current_span() is not handling.span:
+            self.outer = get_current()
+            attach(handling.context)
+
+    def end(self, error: BaseException | None) -> None:
+        if self.outer is not None and trace.get_current_span() is self.handling.span:
+            attach(self.outer)
+        if self.is_own:
+            if error is None:
+                self.handling.end()
+            else:
+                self.handling.fail(error)
+
+
+def _enter(manager: Any, message: Any, delivery: Delivery, begin: Begin) -> None:
+    handling = delivery.handling
+    is_own = handling is None
+    if handling is None:
+        begun = begin((delivery, manager, message), {})
+        if not isinstance(begun, Handling):
+            return
+        handling = begun
+    vars(manager)[_STAY] = _Stay(handling, is_own=is_own)
+
+
+def _leave(stay: _Stay | None, error: BaseException | None) -> None:
+    if stay is not None:
+        with guard("ending the span of a message"):
+            stay.end(error)

@@ -1,0 +1,120 @@
+"""The handling of one message: the operation that callbacks, loops and blocks have in common."""
+
+from __future__ import annotations
+
+from contextvars import ContextVar
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+from eai_autotrace.instrumentation.active import NOTHING, Active
+from eai_autotrace.instrumentation.deliveries import Delivery, keep
+from eai_autotrace.instrumentation.guard import report
+from eai_autotrace.instrumentation.operation import Operation
+from eai_autotrace.semconv.attributes import EAI_MESSAGING_SETTLEMENT, ERROR_TYPE
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from eai_autotrace.instrumentation.active import Tracing
+    from eai_autotrace.instrumentation.metrics import Measures
+    from eai_autotrace.instrumentation.patch import Patch
+
+    Begin = Callable[[tuple[Any, ...], dict[str, Any]], Active]
+
+UNSETTLED: Final = "none"
+
+CURRENT: Final[ContextVar[Handling | None]] = ContextVar("eai_autotrace.handling", default=None)
+"""The handling whose callback runs."""
+
+
+@dataclass(slots=True)
+class HandlingOperation(Operation):
+    """
+    The handling of one message, described.
+
+    Attributes:
+        channel: The channel it came on.
+        tag: Its delivery tag; ``None`` where it needs no settlement.
+        queue: The name of its queue.
+        settlement: How it is settled already; ``None`` where it is not.
+    """
+
+    channel: Any = None
+    tag: int | None = None
+    queue: str = ""
+    settlement: str | None = None
+
+
+class Handling(Active):
+    """
+    The handling of a message under way.
+
+    Attributes:
+        settlement: How the message was settled; ``None`` where messages are not, or it is not yet
+            known.
+        failure: An exception of the handling that the application, or the library, has caught.
+        is_until_settled: Whether the handling is over when the message is settled.
+    """
+
+    __slots__ = ("failure", "is_until_settled", "settlement")
+
+    def __init__(self, operation: Operation, *more: Any) -> None:
+        super().__init__(operation, *more)
+        self.settlement: str | None = None
+        self.failure: BaseException | None = None
+        self.is_until_settled = False
+        if isinstance(operation, HandlingOperation):
+            self.settlement = operation.settlement or UNSETTLED
+            if operation.tag is not None:
+                keep(operation.channel, operation.tag, Delivery(operation.queue, self))
+
+    def settled(self, how: str) -> None:
+        """Take note of how the message is settled."""
+        self.settlement = how
+        if self.is_until_settled:
+            self.end()
+
+    def end(self, attributes: Mapping[str, Any] | None = None, at: int | None = None) -> None:
+        """End it: with the settlement, and as failed where a failure is known."""
+        if self.ended:
+            return
+        failure, self.failure = self.failure, None
+        if failure is not None and not (attributes and ERROR_TYPE in attributes):
+            self.fail(failure, attributes, at)
+            return
+        super().end({**(attributes or {}), EAI_MESSAGING_SETTLEMENT: self.settlement}, at)
+
+
+def beginner(  # noqa: PLR0913, PLR0917 - what makes a handling
+    tracing: Tracing,
+    describe: Callable[..., Operation | None],
+    what: str,
+    patch: Patch,
+    measures: Measures | None,
+    hook: Callable[..., None] | None,
+) -> Begin:
+    """
+    A guarded start for the handling of messages.
+
+    Args:
+        tracing: The instrumentor's.
+        describe: Gets the arguments, the last of which is the message.
+        what: The activity, for the report of a failure.
+        patch: Nothing is started once it is removed.
+        measures: What is measured of each message.
+        hook: Called with the span and the message.
+    """
+    begin = tracing.beginner(describe, what, patch, measures, Handling)
+    if hook is None:
+        return begin
+
+    def begin_with_hook(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Active:
+        active = begin(args, kwargs)
+        try:
+            if active is not NOTHING:
+                hook(active.span, args[-1])
+        except Exception as failure:  # noqa: BLE001 - the boundary
+            report(what, failure)
+        return active
+
+    return begin_with_hook

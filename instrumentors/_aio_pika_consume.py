@@ -1,0 +1,183 @@
+"""Consuming: callbacks, loops, and blocks around messages that were fetched one by one."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING, Any, Final
+
+from eai_autotrace.instrumentors._aio_pika import (
+    PROCESS,
+    PROCESS_RECEIVED,
+    RECEIVE,
+    RECEIVED,
+    broker_of,
+    channel_of,
+    excluder,
+    measured,
+)
+from eai_autotrace.instrumentors._aio_pika_message import (
+    attributes_of,
+    links_of,
+    names_of,
+    operation_attributes,
+    producer_of,
+    without_span,
+)
+from opentelemetry.trace import SpanKind
+
+from eai_autotrace.instrumentation import Handler, Items, ItemsEnd, Operation, hook
+from eai_autotrace.instrumentation.blocks import Block, BlockEnd
+from eai_autotrace.instrumentation.deliveries import Delivery, find
+from eai_autotrace.instrumentation.handlings import HandlingOperation
+from eai_autotrace.instrumentation.messages import announce_end
+from eai_autotrace.instrumentation.notices import Completed
+from eai_autotrace.instrumentation.receives import Receive, Received
+from eai_autotrace.semconv import messages
+from eai_autotrace.semconv.attributes import MESSAGING_DESTINATION_NAME
+
+if TYPE_CHECKING:
+    from eai_autotrace.instrumentors._aio_pika import Broker
+
+    from eai_autotrace.config import Config
+    from eai_autotrace.instrumentation.instrumentor import AnyTarget
+    from eai_autotrace.semconv.messages import Names
+
+_QUEUE: Final = "aio_pika.queue"
+_MESSAGE: Final = "aio_pika.message"
+_EXCEPTION: Final = "messaging.process.exception"
+_AUTOMATIC: Final = "automatic"
+
+
+def targets(config: Config) -> tuple[AnyTarget, ...]:
+    """The functions by which messages come to the application."""
+    consuming = Consuming(config)
+    users = hook(config.messaging_process_hook, "OTEL_EAI_MESSAGING_PROCESS_HOOK")
+    return (
+        Handler(
+            _QUEUE, "Queue.consume", "callback", consuming.callback, _is_librarys, PROCESS, users
+        ),
+        Completed(_QUEUE, "QueueIterator.__aenter__", announce_end),
+        Items(_QUEUE, "QueueIterator.__anext__", consuming.item, PROCESS, users),
+        Items(
+            "aio_pika.robust_queue",
+            "RobustQueueIterator.__anext__",
+            consuming.item,
+            PROCESS,
+            users,
+        ),
+        ItemsEnd(_QUEUE, "QueueIterator.close"),
+        ItemsEnd(_QUEUE, "QueueIterator.__aexit__"),
+        Receive(_QUEUE, "Queue.get", consuming.get, _got, _is_empty, RECEIVE, RECEIVED),
+        Block(
+            _MESSAGE,
+            "ProcessContext.__aenter__",
+            _delivery_of,
+            consuming.block,
+            PROCESS_RECEIVED,
+            users,
+        ),
+        BlockEnd(_MESSAGE, "ProcessContext.__aexit__"),
+    )
+
+
+class Consuming:
+    """
+    Describes what is consumed under some settings.
+
+    Args:
+        config: The settings.
+    """
+
+    def __init__(self, config: Config) -> None:
+        self._excludes = excluder(config.messaging_excluded_queues)
+        self._continues = config.messaging_consumer_trace == "continue"
+
+    def callback(self, queue: Any, message: Any) -> HandlingOperation | None:
+        """A message that a callback handles."""
+        return None if self._excludes(queue.name) else self._process(queue.name, message)
+
+    def item(self, iterator: Any, message: Any) -> HandlingOperation | None:
+        """A message that a loop's body handles."""
+        return self.callback(iterator._amqp_queue, message)  # noqa: SLF001
+
+    def block(self, delivery: Delivery, _: Any, message: Any) -> HandlingOperation | None:
+        """A message that was fetched, and that a block handles."""
+        return self._process(delivery.queue, message)
+
+    def _process(self, queue: str, message: Any) -> HandlingOperation:
+        channel = channel_of(message)
+        broker = broker_of(channel)
+        names = names_of(message, queue)
+        context = messages.context_of(message.headers)
+        is_settled = message.processed
+        return HandlingOperation(
+            "process" if names.known is None else f"process {names.known}",
+            SpanKind.CONSUMER,
+            partial(_process_attributes, message, names, broker),
+            context if self._continues else without_span(context),
+            links_of(producer_of(context)),
+            measured("process", names, broker),
+            _EXCEPTION,
+            channel=channel,
+            tag=None if is_settled else message.delivery_tag,
+            queue=queue,
+            settlement=_AUTOMATIC if is_settled else None,
+        )
+
+    def get(self, queue: Any, **_: object) -> Operation | None:
+        """Fetching a message, if there is one."""
+        if self._excludes(queue.name):
+            return None
+        names = messages.names("", "", queue.name)
+        broker = broker_of(queue.channel)
+        return Operation(
+            "get" if names.known is None else f"get {names.known}",
+            SpanKind.CLIENT,
+            lambda: {
+                **operation_attributes("get", "receive", broker),
+                MESSAGING_DESTINATION_NAME: names.destination,
+            },
+            measured=measured("get", names, broker),
+        )
+
+
+def _got(message: Any, queue: Any, **_: object) -> Received | None:
+    """The message that was fetched."""
+    if message is None:
+        return None
+    names = names_of(message, queue.name)
+    return Received(
+        "get" if names.known is None else f"get {names.known}",
+        attributes_of(message, names),
+        producer_of(messages.context_of(message.headers)),
+        channel_of(message),
+        None if message.processed else message.delivery_tag,
+        queue.name,
+    )
+
+
+def _is_empty(error: BaseException) -> bool:
+    return type(error).__name__ == "QueueEmpty"
+
+
+def _process_attributes(message: Any, names: Names, broker: Broker) -> dict[str, Any]:
+    return {
+        **operation_attributes("process", "process", broker),
+        **attributes_of(message, names),
+    }
+
+
+def _is_librarys(callback: Any) -> bool:
+    """
+    Whether a callback is one with which aio-pika only passes messages on.
+
+    One fills the buffer of an iterator, one wakes up whoever waits for a reply in the RPC pattern.
+    """
+    owner = getattr(callback, "__self__", None)
+    is_reply = getattr(callback, "__name__", None) == "on_result_message"
+    return hasattr(owner, "_amqp_queue") or (is_reply and hasattr(owner, "result_queue"))
+
+
+def _delivery_of(manager: Any) -> Delivery | None:
+    message = manager.message
+    return find(channel_of(message), message.delivery_tag)

@@ -1,0 +1,113 @@
+"""Settlement: what becomes of messages that were handed over."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING, Any, Final
+
+from eai_autotrace.instrumentors._aio_pika import (
+    SETTLE,
+    broker_of,
+    channel_of,
+    measured,
+)
+from eai_autotrace.instrumentors._aio_pika_message import (
+    attributes_of,
+    names_of,
+    operation_attributes,
+    producer_of,
+)
+from opentelemetry.trace import Link, SpanKind
+
+from eai_autotrace.instrumentation import Operation, Target
+from eai_autotrace.instrumentation.deliveries import find, settle
+from eai_autotrace.instrumentation.notices import Completed
+from eai_autotrace.semconv import messages
+
+if TYPE_CHECKING:
+    from eai_autotrace.instrumentors._aio_pika import Broker
+
+    from eai_autotrace.config import Config
+    from eai_autotrace.instrumentation.instrumentor import AnyTarget
+    from eai_autotrace.semconv.messages import Names
+
+_CHANNEL: Final = "aiormq.channel"
+_OPERATIONS: Final = ("ack", "nack", "reject")
+
+
+def targets(config: Config) -> tuple[AnyTarget, ...]:
+    """The functions that settle messages: all of them end in those of aiormq."""
+    noticed = (
+        Completed(_CHANNEL, "Channel.basic_ack", _acked),
+        Completed(_CHANNEL, "Channel.basic_nack", _nacked),
+        Completed(_CHANNEL, "Channel.basic_reject", _rejected),
+    )
+    if not config.messaging_settle_spans:
+        return noticed
+    return (
+        *noticed,
+        *(
+            Target(
+                "aio_pika.message",
+                f"IncomingMessage.{operation}",
+                partial(_settle, operation),
+                measures=SETTLE,
+            )
+            for operation in _OPERATIONS
+        ),
+    )
+
+
+def _acked(
+    channel: Any,
+    delivery_tag: int,
+    multiple: bool = False,  # noqa: FBT001, FBT002 - the library's signature
+    **_: object,
+) -> None:
+    settle(channel, delivery_tag, "ack", multiple=multiple)
+
+
+def _nacked(
+    channel: Any,
+    delivery_tag: int,
+    multiple: bool = False,  # noqa: FBT001, FBT002
+    requeue: bool = True,  # noqa: FBT001, FBT002
+    **_: object,
+) -> None:
+    settle(channel, delivery_tag, "requeue" if requeue else "nack", multiple=multiple)
+
+
+def _rejected(
+    channel: Any,
+    delivery_tag: int,
+    *,
+    requeue: bool = True,
+    **_: object,
+) -> None:
+    settle(channel, delivery_tag, "requeue" if requeue else "reject")
+
+
+def _settle(operation: str, message: Any, *_: object, **__: object) -> Operation | None:
+    """A message that is acknowledged or rejected."""
+    channel = channel_of(message)
+    # None of a message that is settled already, which fails, or whose queue is excluded.
+    delivery = None if message.delivery_tag is None else find(channel, message.delivery_tag)
+    if delivery is None:
+        return None
+    names = names_of(message, delivery.queue)
+    broker = broker_of(channel)
+    producer = producer_of(messages.context_of(message.headers))
+    return Operation(
+        operation if names.known is None else f"{operation} {names.known}",
+        SpanKind.CLIENT,
+        partial(_attributes, operation, message, names, broker),
+        links=() if producer is None else (Link(producer),),
+        measured=measured(operation, names, broker),
+    )
+
+
+def _attributes(operation: str, message: Any, names: Names, broker: Broker) -> dict[str, Any]:
+    return {
+        **operation_attributes(operation, "settle", broker),
+        **attributes_of(message, names),
+    }
