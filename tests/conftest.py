@@ -18,6 +18,8 @@ pytest_plugins = ["eai_autotrace.testing"]
 def pytest_configure():
     """Asked to end, pytest stops the servers it has started, as it does after Ctrl+C."""
     signal.signal(signal.SIGTERM, signal.default_int_handler)
+    # A shell has its background jobs ignore SIGINT, and programs that a test starts inherit that.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(autouse=True)

@@ -143,12 +143,9 @@ def test_the_entry_points_load(installed):
             "opentelemetry_configurator": ["eai"],
             "opentelemetry_distro": ["eai"],
             "opentelemetry_environment_variables": ["eai"],
-            "opentelemetry_instrumentor": [
-                "eai_aio_pika",
-                "eai_asyncpg",
-                "eai_fastapi",
-                "eai_starlette",
-            ],
+            "opentelemetry_instrumentor": sorted(
+                f"eai_{path.stem}" for path in (ROOT / "instrumentors").glob("[!_]*.py")
+            ),
             "opentelemetry_pre_instrument": ["eai"],
         }.items()
         for name in names

@@ -84,11 +84,16 @@ def exporter(config: Config, signal: str, name: str) -> Any:
 def _otlp(config: Config, signal: str) -> Any:
     resolved = config.otlp(signal)
     module = import_module(f"{_PACKAGES[resolved.protocol]}.{_MODULES[signal]}")
-    return getattr(module, _CLASSES[signal])(
+    made = getattr(module, _CLASSES[signal])(
         endpoint=resolved.endpoint,
         timeout=resolved.timeout,
         compression=_compression(resolved.protocol, resolved.compression),
     )
+    if resolved.protocol != "grpc":
+        from eai_autotrace.boot._connections import keep_apart  # noqa: PLC0415 - imports requests
+
+        keep_apart(made)
+    return made
 
 
 def _compression(protocol: str, name: str) -> Any:
