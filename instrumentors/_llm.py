@@ -125,9 +125,8 @@ class Llm:
         self.semconv = config.genai_semconv
         self.recording = Recording(config)
         self.measures: Measures = values.measures(self.semconv, with_cost=config.llm_cost)
-        self.chunk_measures = (
-            values.chunk_measures(self.semconv) if config.llm_chunk_metrics else None
-        )
+        self.times_chunks = config.llm_chunk_metrics
+        self._chunk_recorder: Recorder | None = None
         self._has_cost = config.llm_cost
         self._prices_file = config.llm_prices
         self._baggage = config.llm_baggage
@@ -172,6 +171,13 @@ class Llm:
                     found[name] = str(value)
         return found
 
+    def chunk_recorder(self, call: Call) -> Recorder:
+        """Records the times between chunks."""
+        if self._chunk_recorder is None:
+            measures = values.chunk_measures(self.semconv)
+            self._chunk_recorder = Recorder(measures, call.tracing.meter)
+        return self._chunk_recorder
+
     def cost(self, call: Call) -> tuple[float | None, str]:
         """What a call has cost in US dollars, and who says so."""
         if not self._has_cost or not call.operation.request.route.is_counted:
@@ -199,7 +205,7 @@ class Call(Fetching):
     """
 
     __slots__ = (
-        "_chunk_recorder",
+        "_between",
         "_first_chunk",
         "_first_token",
         "_last_chunk",
@@ -225,19 +231,18 @@ class Call(Fetching):
         self._first_token: int | None = None
         self._last_chunk: int | None = None
         self._shown: dict[str, Any] = {}
-        self._chunk_recorder: Recorder | None = None
+        self._between: list[float] | None = None
+        if operation.llm.times_chunks and operation.request.is_stream and operation.has_measures:
+            self._between = []
         upstream = sys.modules.get(_UPSTREAM)
         if upstream is not None and operation.has_span:
             # Instrumentors of theirs below ours then make no span of the same call.
             self.context = Context({**self.context, _UPSTREAM_KEY: upstream.InferenceData()})
-        chunks = operation.llm.chunk_measures
-        if chunks is not None and operation.request.is_stream and operation.has_measures:
-            self._chunk_recorder = Recorder(chunks, self.tracing.meter)
 
     @property
     def is_timing_chunks(self) -> bool:
         """Whether each chunk is of interest."""
-        return self._chunk_recorder is not None
+        return self._between is not None
 
     @property
     def library(self) -> str:
@@ -257,10 +262,9 @@ class Call(Fetching):
         now = time_ns()
         if self._first_chunk is None:
             self._first_chunk = now
-        elif self._chunk_recorder is not None and self._last_chunk is not None:
-            for _ in range(count):
-                known = {values.CHUNK: (now - self._last_chunk) / _SECOND / count}
-                self._chunk_recorder.end(self._measured, known, 0, None)
+        elif self._between is not None and self._last_chunk is not None and count:
+            # Those that came together came at the same distance, as far as anybody knows.
+            self._between += [(now - self._last_chunk) / _SECOND / count] * count
         self._last_chunk = now
 
     def has_token(self) -> None:
@@ -283,9 +287,18 @@ class Call(Fetching):
             learnt.update(attributes)
             self._shown.update(attributes)
         super().end(learnt, now)
+        if self._between:
+            with guard("measuring chunks"):
+                self._measure_chunks(self._between)
         if self.operation.is_told:
             with guard("telling of an inference"):
                 self._tell()
+
+    def _measure_chunks(self, between: list[float]) -> None:
+        recorder = self.operation.llm.chunk_recorder(self)
+        for seconds in between:
+            known = {GEN_AI_RESPONSE_MODEL: self.answer.model, values.CHUNK: seconds}
+            recorder.end(self._measured, known, 0, None)
 
     def _set(self, attributes: Mapping[str, Any]) -> None:
         # What is measured is not what the span has.

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     Decode = Callable[[bytes], bytes]
 
 _DONE: Final = b"[DONE]"
+_END: Final = b"data: [DONE]"
 _LARGEST: Final = 8_000_000  # bytes of a body that is put together to be decoded
 _BULKY: Final = (
     64_000  # bytes of one that is decoded as a whole though only its ends tell something
@@ -157,7 +158,7 @@ class Events(Body):
     def _see_events(self, data: bytes) -> None:
         call, answer = self._call, self._answer
         if b"data:" in data:
-            call.arrived(data.count(b"\n\n") or 1)
+            call.arrived(max(data.count(b"data:") - data.count(_END), 0))
         if answer.has_token and not answer.is_kept:
             for marker in self._markers:
                 if marker in data:

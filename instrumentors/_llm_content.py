@@ -112,8 +112,8 @@ def to_json(value: Any, most: int) -> str:
     """
     JSON of at most so many bytes.
 
-    Where it is more, the longest texts are cut, as little as is needed; where that is not enough,
-    items of the outermost list are left out, the middle ones first, as the first ones and the last
+    Where it is more, texts are cut, to half the length as often as is needed; where that is not
+    enough, items of the outermost list are left out, the middle ones first, as the first ones and the last
     ones say most. What is left is JSON of the same shape.
     """
     whole = _encode(value)

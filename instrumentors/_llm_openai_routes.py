@@ -46,7 +46,7 @@ ROUTES: Final[dict[str, Route]] = {
 
 def under(*prefixes: str) -> dict[str, Route]:
     """The same routes below other paths."""
-    found = {}
+    found: dict[str, Route] = {}
     for key, route in ROUTES.items():
         method, path = key.split(" ")
         found |= {f"{method} {prefix}{path}": route for prefix in prefixes}
