@@ -105,17 +105,10 @@ class Queries:
         """A cursor."""
         return self.query(cursor._connection, cursor._query, *cursor._args)  # noqa: SLF001
 
-    def prepares(self, *_: object, **how: object) -> bool:
-        """
-        Whether somebody prepares who is no span.
-
-        Queries prepare without a name, and are spans themselves. Cursors take what is in the cache,
-        prepared statements do not.
-        """
-        return "named" in how and not (self._are_prepares_shown and "use_cache" in how)
-
-    def preparing(self, connection: Any, query: str, *_: object, **__: object) -> Operation | None:
-        """A failure to prepare."""
+    def preparing(self, connection: Any, query: str, *_: object, **how: object) -> Operation | None:
+        """A failure to prepare; cursors take what is in the cache, prepared statements do not."""
+        if self._are_prepares_shown and "use_cache" in how:
+            return None
         return self._sessions.of(connection).operation(query)
 
     def prepare(self, connection: Any, query: str, **_: object) -> Operation | None:

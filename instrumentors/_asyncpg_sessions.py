@@ -2,8 +2,9 @@
 What is known of connections to PostgreSQL while they are open.
 
 A `Server` has what all connections to one database have in common, with the operations of the
-queries seen last: most queries cost one look-up. A `Session` is one connection. It goes with the
-connection's protocol object, which asyncpg makes once for each and never hands out.
+queries seen last: most queries cost one look-up. A `Session` is one connection. It is an attribute
+of the connection's protocol object, which asyncpg makes once for each and never hands out; the
+connection itself has no room for one.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from __future__ import annotations
 from dataclasses import replace
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
-from weakref import WeakKeyDictionary, WeakValueDictionary
+from weakref import WeakValueDictionary
 
 from opentelemetry.trace import SpanKind
 
@@ -36,6 +37,7 @@ POSTGRESQL: Final = "postgresql"
 MEASURED: Final = (DB_NAMESPACE, DB_QUERY_SUMMARY, SERVER_ADDRESS, SERVER_PORT)
 """What the values in `Operation.measured` are."""
 
+_SESSION: Final = "_eai_session"
 _DEFAULT_PORT: Final = 5432
 _MOST_QUERIES: Final = 512
 # What a nested transaction asks for, in asyncpg's words.
@@ -120,6 +122,7 @@ class Session:
     One connection.
 
     Args:
+        sessions: Those it belongs to.
         server: What it is connected to.
         is_all_shown: Whether what nobody wrote gets spans, too.
 
@@ -130,7 +133,8 @@ class Session:
         unfinished: Its operations of several calls.
     """
 
-    def __init__(self, server: Server, *, is_all_shown: bool) -> None:
+    def __init__(self, sessions: Sessions, server: Server, *, is_all_shown: bool) -> None:
+        self.sessions = sessions
         self.server = server
         self.quiet = 0
         self.is_released = False
@@ -185,18 +189,16 @@ class Sessions:
 
     def __init__(self, *, is_all_shown: bool = False) -> None:
         self._is_all_shown = is_all_shown
-        self._sessions: WeakKeyDictionary[Any, Session] = WeakKeyDictionary()
         self._servers: WeakValueDictionary[tuple[Any, ...], Server] = WeakValueDictionary()
 
     def of(self, connection: Any) -> Session:
         """The session of a connection."""
         protocol = connection._protocol  # noqa: SLF001
-        if protocol is None:
-            # Closed: what is asked of it now is an error.
-            return self._new(connection)
-        session = self._sessions.get(protocol)
-        if session is None:
-            session = self._sessions[protocol] = self._new(connection)
+        session = getattr(protocol, _SESSION, None)
+        if session is None or session.sessions is not self:
+            session = self._new(connection)
+            if protocol is not None:
+                setattr(protocol, _SESSION, session)
         return session
 
     def server(self, address: Any, database: str | None, peer: Any = None) -> Server:
@@ -212,4 +214,4 @@ class Sessions:
         peer = transport.get_extra_info("peername") if transport is not None else None
         address, database = connection._addr, connection._params.database  # noqa: SLF001
         server = self.server(address, database, peer)
-        return Session(server, is_all_shown=self._is_all_shown)
+        return Session(self, server, is_all_shown=self._is_all_shown)

@@ -94,13 +94,8 @@ def _queries(
             Target(module, path, described, result if counted else None, measures=measures)
             for path, (module, described, result) in results.items()
         ),
-        Failure(
-            _CONNECTION,
-            "Connection._get_statement",
-            queries.prepares,
-            queries.preparing,
-            measures,
-        ),
+        # Those who prepare by themselves say whether by a name; queries do not.
+        Failure(_CONNECTION, "Connection._get_statement", "named", queries.preparing, measures),
     )
 
 

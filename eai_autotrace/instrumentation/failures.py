@@ -8,7 +8,7 @@ from time import time_ns
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from eai_autotrace.instrumentation.active import is_cancellation
-from eai_autotrace.instrumentation.guard import guard, report
+from eai_autotrace.instrumentation.guard import guard
 from eai_autotrace.instrumentation.metrics import Recorder
 
 if TYPE_CHECKING:
@@ -30,8 +30,8 @@ class Failure:
     Attributes:
         module: The module that defines the function.
         path: The function in that module.
-        concerns: Has the signature of the function. Tells the calls apart that may be spans; those
-            that are a part of another operation are not.
+        keyword: The argument, passed by its name, that tells the calls apart that may be spans from
+            those that are a part of another operation.
         describe: Has the signature of the function. Gives the operation, or ``None`` for no span.
             Called after the failure.
         measures: What is measured of each failure.
@@ -39,7 +39,7 @@ class Failure:
 
     module: str
     path: str
-    concerns: Callable[..., bool]
+    keyword: str
     describe: Callable[..., Operation | None]
     measures: Measures | None = None
 
@@ -48,7 +48,7 @@ class Failure:
     def wrapper(self, patch: Patch, tracing: Tracing) -> Callable[..., Any]:
         """The function that takes the original's place."""
         what = f"tracing a failure of {self.module} {self.path}"
-        concerns, describe = self.concerns, self.describe
+        keyword, describe = self.keyword, self.describe
         recorder = Recorder(self.measures, tracing.meter) if self.measures else None
 
         async def traced(awaitable: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
@@ -64,14 +64,9 @@ class Failure:
                             tracing.start(began, recorder).fail(error)
                 raise
 
-        # A plain function: most calls concern others, and have no coroutine more for it.
+        # A plain function: most calls are others', and must not pay for a coroutine more.
         def wrapper(*args: Any, **kwargs: Any) -> Any:
             result = patch.original(*args, **kwargs)
-            try:
-                if patch.active and concerns(*args, **kwargs):
-                    return traced(result, args, kwargs)
-            except Exception as failure:  # noqa: BLE001 - the boundary
-                report(what, failure)
-            return result
+            return traced(result, args, kwargs) if keyword in kwargs and patch.active else result
 
         return wraps(patch.original)(wrapper)
