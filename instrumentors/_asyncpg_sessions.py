@@ -145,10 +145,10 @@ class Session:
 
     def operation(self, query: Any) -> Operation | None:
         """The operation of a query; ``None`` for one that gets no span."""
-        if type(query) is not str:
+        if not isinstance(query, str):
             # A wrong argument is asyncpg's to complain about.
-            query = str(query) if isinstance(query, str) else ""
-        elif _UNIQUE in query:
+            return None if self.quiet else self.server.operation("", None)
+        if _UNIQUE in query:
             query = sql.without_unique_names(query)
         server = self.server
         is_long = len(query) > sql.READ_LENGTH

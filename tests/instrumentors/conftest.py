@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from importlib.metadata import entry_points
 
 import pytest
@@ -40,6 +41,53 @@ def llm_server(_llm_server):
     _llm_server.clear()
     yield _llm_server
     _llm_server.clear()
+
+
+@pytest.fixture
+async def pg(postgres_dsn):
+    """A connection of asyncpg from before instrumentation, with a table of its own."""
+    import asyncpg
+
+    connection = await asyncpg.connect(postgres_dsn)
+    await connection.execute("CREATE TEMPORARY TABLE things (id int PRIMARY KEY, name text)")
+    yield connection
+    await connection.close()
+
+
+@pytest.fixture
+def pg_server(postgres_dsn):
+    """What every span knows of the server."""
+    from urllib.parse import urlsplit
+
+    address = urlsplit(postgres_dsn)
+    with socket.create_connection((address.hostname, address.port or 5432)) as to_server:
+        peer = to_server.getpeername()
+    return {
+        "db.system.name": "postgresql",
+        "db.namespace": address.path.strip("/") or "postgres",
+        "server.address": address.hostname,
+        **({} if address.port in {None, 5432} else {"server.port": address.port}),
+        "network.peer.address": peer[0],
+        "network.peer.port": peer[1],
+    }
+
+
+@pytest.fixture
+def pg_span(pg_server):
+    """Makes the dict of an expected span of a query."""
+
+    def span(name, text, **more):
+        found = {**pg_server, "db.query.summary": name, "db.query.text": text, **more}
+        return {
+            "name": name,
+            "kind": "CLIENT",
+            "parent": None,
+            "attributes": {key: value for key, value in found.items() if value is not None},
+            "status": "ERROR" if "error.type" in more else "UNSET",
+            "links": [],
+        }
+
+    return span
 
 
 @pytest.fixture

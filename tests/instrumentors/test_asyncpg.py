@@ -1,52 +1,21 @@
 from __future__ import annotations
 
 import asyncio
-import socket
-from urllib.parse import urlsplit
 
 import asyncpg
 import pytest
 
 
 @pytest.fixture
-async def connection(postgres_dsn):
+def connection(pg):
     """A connection from before instrumentation, with a table of its own."""
-    connection = await asyncpg.connect(postgres_dsn)
-    await connection.execute("CREATE TEMPORARY TABLE things (id int PRIMARY KEY, name text)")
-    yield connection
-    await connection.close()
+    return pg
 
 
 @pytest.fixture
-def span(postgres_dsn):
+def span(pg_span):
     """Makes the dict of an expected span."""
-    address = urlsplit(postgres_dsn)
-    with socket.create_connection((address.hostname, address.port or 5432)) as to_server:
-        peer = to_server.getpeername()
-
-    def span(name, text, **more):
-        port = {} if address.port in {None, 5432} else {"server.port": address.port}
-        attributes = {
-            "db.system.name": "postgresql",
-            "db.namespace": address.path.strip("/") or "postgres",
-            "db.query.summary": name,
-            "db.query.text": text,
-            "server.address": address.hostname,
-            **port,
-            "network.peer.address": peer[0],
-            "network.peer.port": peer[1],
-            **more,
-        }
-        return {
-            "name": name,
-            "kind": "CLIENT",
-            "parent": None,
-            "attributes": {key: value for key, value in attributes.items() if value is not None},
-            "status": "ERROR" if "error.type" in more else "UNSET",
-            "links": [],
-        }
-
-    return span
+    return pg_span
 
 
 @pytest.mark.parametrize("method", ["execute", "fetch", "fetchval", "fetchrow"])
