@@ -16,12 +16,14 @@ from contextlib import suppress
 from random import uniform
 from typing import TYPE_CHECKING, Final
 
+from eai_autotrace.export.result import Outcome
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from opentelemetry.sdk.trace import ReadableSpan
 
-    from eai_autotrace.export.result import Outcome, SpanExporter
+    from eai_autotrace.export.result import SpanExporter
 
 # Seconds between attempts while an exporter fails: doubled each time, with this much jitter.
 FIRST_PAUSE: Final = 1.0
@@ -138,13 +140,19 @@ class Lane:
             batch = self._batches[0]
             self._busy = True
             timeout = self._attempt_timeout()
-        outcome = self._exporter.export(batch, timeout)
+        outcome = self._export(batch, timeout)
         with self._changed:
             self._busy = False
             if self._batches and self._batches[0] is batch:
                 self._settle(batch, outcome)
             self._changed.notify_all()
         return outcome.kind != "retry"
+
+    def _export(self, batch: Sequence[ReadableSpan], timeout: float) -> Outcome:
+        try:
+            return self._exporter.export(batch, timeout)
+        except Exception as failure:  # noqa: BLE001 - it must not end the lane
+            return Outcome("rejected", "exception", f"{type(failure).__name__}: {failure}")
 
     def _attempt_timeout(self) -> float:
         if self._deadline is None:

@@ -359,3 +359,26 @@ def test_where_no_thread_starts_a_flush_sends(pipelines, monkeypatch):
     second = pipeline.force_flush(100)
 
     assert (first, second, exporter.names, exporter.attempts) == (True, False, ["a"], 2)
+
+
+def test_an_exporter_that_raises_costs_one_batch(pipelines):
+    """
+    Its lane goes on, and what was lost is counted.
+    """
+
+    class Raising(Exporter):
+        def export(self, spans, timeout):
+            if self.attempts == 0:
+                self.attempts += 1
+                raise ZeroDivisionError("x")
+            return super().export(spans, timeout)
+
+    exporter = Raising()
+    pipeline, tracer = pipelines(exporter)
+
+    for name in ("a", "b"):
+        tracer.start_span(name).end()
+        pipeline.force_flush()
+
+    assert exporter.names == ["b"]
+    assert pipeline.counts() == {"kept": Counter({"exported": 1, "exception": 1})}
