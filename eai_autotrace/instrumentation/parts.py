@@ -32,8 +32,8 @@ class Whole(Active):
     The operation that parts belong to.
 
     Attributes:
-        parts: How many calls have succeeded so far.
-        items: How many items these have given, where the instrumentor counts them.
+        parts: How many calls have given items so far, as the instrumentor counts them.
+        items: How many items these were.
     """
 
     parts = 0
@@ -148,7 +148,6 @@ class Part:
 
     def _settle(self, whole: Whole, owner: Any, result: Any) -> None:
         try:
-            whole.parts += 1
             if self.take(whole, owner, result):
                 self.kept(owner).pop(id(owner), None)
                 whole.finish()

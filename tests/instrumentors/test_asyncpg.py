@@ -75,19 +75,6 @@ async def test_a_batch_has_its_size(instrument, connection, spans, span, name):
     assert spans()[0] == span(summary, text, **{"db.operation.batch.size": size})
 
 
-async def test_fetchmany(instrument, connection, spans, span):
-    """
-    Fetchmany is a batch that gives rows.
-    """
-    instrument("asyncpg")
-
-    rows = await connection.fetchmany("INSERT INTO things VALUES ($1) RETURNING id", [(1,), (2,)])
-
-    assert [row["id"] for row in rows] == [1, 2]
-    text = "INSERT INTO things VALUES ($1) RETURNING id"
-    assert spans() == [span("BATCH INSERT things", text, **{"db.operation.batch.size": 2})]
-
-
 async def test_prepared_statements(instrument, connection, spans, span):
     """
     Each execution of a prepared statement is a span with the statement's text.
@@ -99,14 +86,13 @@ async def test_prepared_statements(instrument, connection, spans, span):
         await statement.fetchval(1),
         (await statement.fetchrow(1))[0],
         (await statement.fetch(1))[0][0],
-        (await statement.fetchmany([(1,), (1,)]))[0][0],
     ]
     await statement.executemany([(1,), (1,)])
 
-    assert found == [1, 1, 1, 1]
+    assert found == [1, 1, 1]
     one = span("SELECT", "SELECT $1::int")
     many = span("BATCH SELECT", "SELECT $1::int", **{"db.operation.batch.size": 2})
-    assert spans() == [one, one, one, many, many]
+    assert spans() == [one, one, one, many]
 
 
 async def test_transactions(instrument, connection, spans):
