@@ -12,7 +12,6 @@ import logging
 import threading
 import time
 from collections import Counter, deque
-from contextlib import suppress
 from random import uniform
 from typing import TYPE_CHECKING, Final
 
@@ -86,12 +85,15 @@ class Lane:
 
     def start(self) -> None:
         """Start the thread; where Python starts none any more, `wait` does its work."""
-        if self._thread is None:
+        with self._changed:
+            if self._thread is not None:
+                return
             name = f"eai-export-{self._exporter.name}"
-            thread = threading.Thread(target=self._run, name=name, daemon=True)
-            with suppress(RuntimeError):
-                thread.start()
-                self._thread = thread
+            self._thread = threading.Thread(target=self._run, name=name, daemon=True)
+            try:
+                self._thread.start()
+            except RuntimeError:
+                self._thread = None
 
     def hurry(self, deadline: float) -> None:
         """Try at once to send what waits, though the exporter may be failing."""
@@ -127,7 +129,7 @@ class Lane:
     def _run(self) -> None:
         while True:
             with self._changed:
-                self._changed.wait_for(lambda: self._batches or self._closing)
+                self._changed.wait_for(lambda: (self._batches and not self._busy) or self._closing)
                 if self._closing:
                     return
             self._attempt()
@@ -135,7 +137,8 @@ class Lane:
     def _attempt(self) -> bool:
         """Export the batch at the head; whether that is settled."""
         with self._changed:
-            if not self._batches:
+            # One attempt at a time, whoever makes it: a batch that two send arrives twice.
+            if not self._batches or self._busy:
                 return False
             batch = self._batches[0]
             self._busy = True
