@@ -26,10 +26,10 @@ FOLDER = PACKAGE / ".environments"
 CERTIFICATE = FOLDER / "certificate.pem"
 """Of the sinks that speak TLS."""
 
-LIBRARIES = ("fastapi", "uvicorn", "httptools", "asyncpg", "aio-pika")
+LIBRARIES = ("fastapi", "uvicorn", "httptools", "asyncpg", "aio-pika", "openai")
 """What all peers trace, or run on. Versions are those that pip chose for the bare environment."""
 
-COMPARED = ("fastapi", "starlette", "uvicorn", "asyncpg", "aio-pika")
+COMPARED = ("fastapi", "starlette", "uvicorn", "asyncpg", "aio-pika", "openai")
 _SOURCES = (
     "eai_autotrace",
     "instrumentors",

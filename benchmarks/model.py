@@ -63,6 +63,9 @@ class Peer:
         """Trace a FastAPI application; gives what the server is to run."""
         return app
 
+    def instrument_openai(self) -> None:
+        """Trace OpenAI's clients, where that takes code."""
+
     def root(self) -> AbstractContextManager[Any]:
         """A trace of its own around what is below a request."""
         return nullcontext()

@@ -11,6 +11,7 @@ from benchmarks.operations import (
     aio_pika_message,
     asyncpg_query,
     fastapi_request,
+    openai_call,
     start_up,
     uvicorn_request,
 )
@@ -21,6 +22,7 @@ OPERATIONS = {
         fastapi_request,
         asyncpg_query,
         aio_pika_message,
+        openai_call,
         start_up,
         uvicorn_request,
     )

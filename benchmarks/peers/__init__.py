@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from benchmarks.peers.bare import Bare
 from benchmarks.peers.datadog import Datadog
 from benchmarks.peers.elastic import Elastic
+from benchmarks.peers.llm import OpenInference, Traceloop
 from benchmarks.peers.logfire import Logfire
 from benchmarks.peers.new_relic import NewRelic
 from benchmarks.peers.opentelemetry import Contrib, Ours
@@ -26,5 +27,7 @@ PEERS: dict[str, Peer] = {
         Elastic(),
         Sentry(),
         NewRelic(),
+        OpenInference(),
+        Traceloop(),
     )
 }

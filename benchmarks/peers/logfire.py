@@ -23,7 +23,7 @@ class Logfire(OpenTelemetryPeer):
         "logfire.configure(send_to_logfire=False, console=False)\n"
         "logfire.instrument_asyncpg()\n"
     )
-    spans = {"root": 1, "fastapi": 1, "query": 1, "cursor": 20_003}
+    spans = {"root": 1, "fastapi": 1, "query": 1, "cursor": 20_003, "chat": 1, "stream": 2}
     reasons = {"publish": NO_AIO_PIKA, "consume": NO_AIO_PIKA}
     how = "`logfire.configure()` and `instrument_...()` in code, console off, OTLP over HTTP"
 
@@ -43,6 +43,12 @@ class Logfire(OpenTelemetryPeer):
 
         logfire.instrument_fastapi(app)
         return app
+
+    def instrument_openai(self) -> None:
+        """Instrument all of OpenAI's clients."""
+        import logfire
+
+        logfire.instrument_openai()
 
     def root(self) -> AbstractContextManager[object]:
         """A span."""

@@ -44,6 +44,7 @@ class Ours(OpenTelemetryPeer):
     distribution = "eai-autotrace"
     wrapper = ("opentelemetry-instrument",)
     spans = {"root": 1, "fastapi": 1, "query": 1, "cursor": 2, "publish": 1, "consume": 1}
+    spans |= {"chat": 1, "stream": 1}
     how = "`opentelemetry-instrument`, OTLP over HTTP"
 
 
@@ -59,7 +60,9 @@ class Contrib(OpenTelemetryPeer):
         "opentelemetry-instrumentation-fastapi",
         "opentelemetry-instrumentation-asyncpg",
         "opentelemetry-instrumentation-aio-pika",
+        "opentelemetry-instrumentation-genai-openai",
     )
     wrapper = ("opentelemetry-instrument",)
     spans = {"root": 1, "fastapi": 3, "query": 1, "cursor": 20_003, "publish": 1, "consume": 1}
+    spans |= {"chat": 1, "stream": 1}
     how = "`opentelemetry-instrument`, OTLP over HTTP"
