@@ -10,7 +10,6 @@ from weakref import WeakKeyDictionary
 from eai_autotrace.instrumentors._asyncpg_sessions import POSTGRESQL
 
 from eai_autotrace.instrumentation import Detached, Measure, Measures, Watch
-from eai_autotrace.instrumentation.gauges import observe
 from eai_autotrace.instrumentation.metrics import Recorder
 from eai_autotrace.semconv.attributes import (
     DB_CLIENT_CONNECTION_POOL_NAME,
@@ -34,6 +33,7 @@ if TYPE_CHECKING:
     from eai_autotrace.instrumentors._asyncpg_sessions import Sessions
 
     from eai_autotrace.instrumentation.active import Tracing
+    from eai_autotrace.instrumentation.gauges import Gauges
     from eai_autotrace.instrumentation.patch import Patch
     from eai_autotrace.semconv.metrics import Metric
 
@@ -70,11 +70,13 @@ class Pools:
 
     Args:
         sessions: The connections.
+        gauges: What reads them.
         is_measured: Whether metrics are wanted.
     """
 
-    def __init__(self, sessions: Sessions, *, is_measured: bool) -> None:
+    def __init__(self, sessions: Sessions, gauges: Gauges, *, is_measured: bool) -> None:
         self._sessions = sessions
+        self._gauges = gauges
         self._is_measured = is_measured
         self._known: WeakKeyDictionary[Any, Known] = WeakKeyDictionary()
         self._recorders: dict[str, Recorder] = {}
@@ -204,7 +206,7 @@ class Pools:
             (DB_CLIENT_CONNECTION_MAX, self._reader(lambda known: known.maximum)),
             (DB_CLIENT_CONNECTION_PENDING_REQUESTS, self._reader(lambda known: known.pending)),
         ):
-            observe(tracing.meter, metric, read)
+            self._gauges.observe(tracing.meter, metric, read)
 
     def _named(self) -> Iterator[tuple[Any, Known, dict[str, Any]]]:
         if self._patch is not None and self._patch.active:

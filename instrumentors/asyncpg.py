@@ -15,6 +15,7 @@ rows.
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final
 
 from eai_autotrace.instrumentors import _asyncpg_queries as describe
@@ -27,6 +28,7 @@ from eai_autotrace.instrumentors._asyncpg_quiet import Quiet
 from eai_autotrace.instrumentors._asyncpg_sessions import Sessions
 
 from eai_autotrace.instrumentation import Carrier, Failure, Instrumentor, Target
+from eai_autotrace.instrumentation.gauges import Gauges
 from eai_autotrace.semconv._sql_comment import commented
 
 if TYPE_CHECKING:
@@ -46,6 +48,10 @@ class AsyncpgInstrumentor(Instrumentor):
 
     library = "asyncpg >= 0.27, < 1"
 
+    @cached_property
+    def _gauges(self) -> Gauges:
+        return Gauges()
+
     def targets_for(self, config: Config) -> tuple[AnyTarget, ...]:
         """What is patched under these settings; a later target lies around an earlier one."""
         sessions = Sessions(is_all_shown=config.db_internal_spans)
@@ -61,7 +67,9 @@ class AsyncpgInstrumentor(Instrumentor):
             *Cursors(sessions, queries, measures).targets(),
             *Transactions(sessions, config.db_transactions).targets(),
             *Notifications(sessions).targets(),
-            *Pools(sessions, is_measured="connections" in config.db_metrics).targets(),
+            *Pools(
+                sessions, self._gauges, is_measured="connections" in config.db_metrics
+            ).targets(),
         )
 
     def error_describer(self, config: Config) -> Callable[[BaseException], Mapping[str, Any]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
+from weakref import WeakKeyDictionary
 
 from opentelemetry.metrics import Observation
 
@@ -18,25 +19,39 @@ if TYPE_CHECKING:
     Read = Callable[[], Iterable[tuple[float, Mapping[str, Any]]]]
 
 
-def observe(meter: Meter, metric: Metric, read: Read) -> None:
+class Gauges:
     """
-    Have a metric read whenever metrics are collected.
+    The gauges of one instrumentor, however often it is activated.
 
-    OpenTelemetry has no way to take that back: what reads gives nothing once it is over.
-
-    Args:
-        meter: Whose metric it is.
-        metric: An up-down counter.
-        read: Gives values and their attributes.
+    OpenTelemetry makes an instrument once, asks what it was made with for good, and has no way to
+    take that back. So what reads it is kept here, and may be replaced.
     """
-    what = f"reading {metric.name}"
 
-    def callback(_: Any) -> list[Observation]:
-        observations: list[Observation] = []
-        with guard(what):
-            observations.extend(Observation(value, attributes) for value, attributes in read())
-        return observations
+    def __init__(self) -> None:
+        self._reads: WeakKeyDictionary[Meter, dict[str, Read]] = WeakKeyDictionary()
 
-    meter.create_observable_up_down_counter(
-        metric.name, [callback], metric.unit, metric.description
-    )
+    def observe(self, meter: Meter, metric: Metric, read: Read) -> None:
+        """
+        Have a metric read whenever metrics are collected.
+
+        Args:
+            meter: Whose metric it is.
+            metric: An up-down counter.
+            read: Gives values and their attributes; nothing where there is nothing any more.
+        """
+        reads = self._reads.setdefault(meter, {})
+        is_made = metric.name in reads
+        reads[metric.name] = read
+        if is_made:
+            return
+        what = f"reading {metric.name}"
+
+        def callback(_: Any) -> list[Observation]:
+            found: list[Observation] = []
+            with guard(what):
+                found.extend(Observation(*one) for one in reads[metric.name]())
+            return found
+
+        meter.create_observable_up_down_counter(
+            metric.name, [callback], metric.unit, metric.description
+        )

@@ -47,7 +47,8 @@ class Whole(Active):
         """End it, where it was not exhausted with what became of it."""
         if not self.ended:
             self.step_out()
-            self.end({**self.learnt(), EAI_OUTCOME: outcome})
+            became = {EAI_OUTCOME: outcome} if outcome else {}
+            self.end({**self.learnt(), **became})
 
     def break_off(self, error: BaseException) -> None:
         """End it with the exception that a part has raised."""

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 @dataclass(frozen=True)
 class Watch:
     """
-    A function, plain or ``async``, whose calls are watched.
+    A function, plain or ``async`` or plain around ``async``, whose calls are watched.
 
     Attributes:
         module: The module that defines the function.
@@ -62,8 +62,13 @@ class Watch:
             except Exception as failure:  # noqa: BLE001 - the boundary
                 report(what, failure)
 
-        shape = _async if inspect.iscoroutinefunction(patch.original) else _sync
-        return wraps(patch.original)(shape(patch, begin, end))
+        original = patch.original
+        if inspect.iscoroutinefunction(original):
+            shape = _async
+        else:
+            is_around = inspect.iscoroutinefunction(inspect.unwrap(original))
+            shape = _awaitable if is_around else _sync
+        return wraps(original)(shape(patch, begin, end))
 
 
 def _ignore(result: Any, error: BaseException | None) -> None:
@@ -82,6 +87,28 @@ def _async(
             raise
         end(watcher, result, None)
         return result
+
+    return wrapper
+
+
+def _awaitable(
+    patch: Patch, begin: Callable[..., Watcher], end: Callable[..., None]
+) -> Callable[..., Any]:
+    """For a plain function around a coroutine function: what it raises at once passes through."""
+
+    async def watched(awaitable: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        watcher = begin(args, kwargs)
+        try:
+            result = await awaitable
+        except BaseException as error:
+            end(watcher, None, error)
+            raise
+        end(watcher, result, None)
+        return result
+
+    def wrapper(*args: Any, **kwargs: Any) -> Any:
+        result = patch.original(*args, **kwargs)
+        return watched(result, args, kwargs) if inspect.isawaitable(result) else result
 
     return wrapper
 
