@@ -465,3 +465,18 @@ async def test_row_data_stays_out(instrument, pg, spans, call):
     await asyncio.gather(call(pg), return_exceptions=True)
 
     assert "secret" not in repr([spans(), [span.to_json() for span in spans.ended]])
+
+
+@each
+async def test_our_failure_is_invisible(instrument, break_hooks, postgres_dsn, spans, call):
+    """
+    With everything raising that describes, keeps or counts, a program sees no difference.
+    """
+    alone = await _outcome(postgres_dsn, call)
+    break_hooks("asyncpg")
+    instrument("asyncpg")
+
+    traced = await _outcome(postgres_dsn, call)
+
+    assert traced == alone
+    assert spans() == []
