@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any, Final
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from eai_autotrace.instrumentation import Measure, Measures
 from eai_autotrace.semconv import messages, metrics
 from eai_autotrace.semconv.attributes import (
     EAI_MESSAGING_SETTLEMENT,
     ERROR_TYPE,
+    MESSAGING_DESTINATION_ANONYMOUS,
     MESSAGING_DESTINATION_NAME,
+    MESSAGING_DESTINATION_TEMPORARY,
     MESSAGING_OPERATION_NAME,
     MESSAGING_OPERATION_TYPE,
+    MESSAGING_RABBITMQ_ROUTING_KEY,
     MESSAGING_SYSTEM,
     SERVER_ADDRESS,
     SERVER_PORT,
@@ -20,8 +24,6 @@ from eai_autotrace.semconv.attributes import (
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-
-    from eai_autotrace.semconv.messages import Names
 
     Broker = tuple[str | None, int | None]
 
@@ -51,9 +53,53 @@ PROCESS_RECEIVED: Final = Measures(_KNOWN, _PROCESS_LEARNT, (_PROCESS,))
 """Of a message that was fetched, and counted when it was."""
 
 
-def measured(operation: str, names: Names, broker: Broker) -> tuple[Any, ...]:
-    """The values that go with the measures above."""
-    return operation, names.known, messages.RABBITMQ, *broker
+class Route(NamedTuple):
+    """
+    What all operations of a kind with a destination have in common.
+
+    Attributes:
+        name: The name of their spans.
+        attributes: Attributes of their spans.
+        measured: The values that go with the measures above.
+    """
+
+    name: str
+    attributes: dict[str, Any]
+    measured: tuple[Any, ...]
+
+
+@lru_cache(maxsize=4096)
+def route(  # noqa: PLR0913, PLR0917 - what tells them apart
+    operation: str, kind: str, exchange: str, routing_key: str, queue: str, broker: Broker
+) -> Route:
+    """
+    What is known of an operation before a message is.
+
+    Args:
+        operation: The operation's name.
+        kind: Its type, as the conventions have it.
+        exchange: The exchange; empty for the default one.
+        routing_key: The routing key.
+        queue: The queue that a message was delivered from.
+        broker: Host and port.
+    """
+    names = messages.names(exchange, routing_key, queue)
+    attributes = {
+        MESSAGING_SYSTEM: messages.RABBITMQ,
+        MESSAGING_OPERATION_NAME: operation,
+        MESSAGING_OPERATION_TYPE: kind,
+        MESSAGING_DESTINATION_NAME: names.destination,
+        MESSAGING_RABBITMQ_ROUTING_KEY: names.routing_key,
+        MESSAGING_DESTINATION_ANONYMOUS: names.is_generated or None,
+        MESSAGING_DESTINATION_TEMPORARY: names.is_generated or None,
+        SERVER_ADDRESS: broker[0],
+        SERVER_PORT: broker[1],
+    }
+    return Route(
+        operation if names.known is None else f"{operation} {names.known}",
+        {name: value for name, value in attributes.items() if value is not None},
+        (operation, names.known, messages.RABBITMQ, *broker),
+    )
 
 
 def broker_of(channel: Any) -> Broker:

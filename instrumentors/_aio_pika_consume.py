@@ -13,14 +13,13 @@ from eai_autotrace.instrumentors._aio_pika import (
     broker_of,
     channel_of,
     excluder,
-    measured,
+    route,
 )
 from eai_autotrace.instrumentors._aio_pika_message import (
     attributes_of,
     links_of,
-    names_of,
-    operation_attributes,
     producer_of,
+    route_of,
     without_span,
 )
 from opentelemetry.trace import SpanKind
@@ -33,14 +32,10 @@ from eai_autotrace.instrumentation.messages import announce_end
 from eai_autotrace.instrumentation.notices import Completed
 from eai_autotrace.instrumentation.receives import Receive, Received
 from eai_autotrace.semconv import messages
-from eai_autotrace.semconv.attributes import MESSAGING_DESTINATION_NAME
 
 if TYPE_CHECKING:
-    from eai_autotrace.instrumentors._aio_pika import Broker
-
     from eai_autotrace.config import Config
     from eai_autotrace.instrumentation.instrumentor import AnyTarget
-    from eai_autotrace.semconv.messages import Names
 
 _QUEUE: Final = "aio_pika.queue"
 _MESSAGE: Final = "aio_pika.message"
@@ -76,7 +71,7 @@ def targets(config: Config) -> tuple[AnyTarget, ...]:
             PROCESS_RECEIVED,
             users,
         ),
-        BlockEnd(_MESSAGE, "ProcessContext.__aexit__"),
+        BlockEnd(_MESSAGE, "ProcessContext.__aexit__", _delivery_of),
     )
 
 
@@ -106,51 +101,43 @@ class Consuming:
 
     def _process(self, queue: str, message: Any) -> HandlingOperation:
         channel = channel_of(message)
-        broker = broker_of(channel)
-        names = names_of(message, queue)
+        known = route_of("process", "process", message, queue, broker_of(channel))
         context = messages.context_of(message.headers)
         is_settled = message.processed
         return HandlingOperation(
-            "process" if names.known is None else f"process {names.known}",
+            known.name,
             SpanKind.CONSUMER,
-            partial(_process_attributes, message, names, broker),
+            partial(attributes_of, message, known),
             context if self._continues else without_span(context),
             links_of(producer_of(context)),
-            measured("process", names, broker),
+            known.measured,
             _EXCEPTION,
-            channel=channel,
-            tag=None if is_settled else message.delivery_tag,
-            queue=queue,
-            settlement=_AUTOMATIC if is_settled else None,
+            None,
+            channel,
+            None if is_settled else message.delivery_tag,
+            queue,
+            _AUTOMATIC if is_settled else None,
         )
 
     def get(self, queue: Any, **_: object) -> Operation | None:
         """Fetching a message, if there is one."""
         if self._excludes(queue.name):
             return None
-        names = messages.names("", "", queue.name)
-        broker = broker_of(queue.channel)
-        return Operation(
-            "get" if names.known is None else f"get {names.known}",
-            SpanKind.CLIENT,
-            lambda: {
-                **operation_attributes("get", "receive", broker),
-                MESSAGING_DESTINATION_NAME: names.destination,
-            },
-            measured=measured("get", names, broker),
-        )
+        known = route("get", "receive", "", "", queue.name, broker_of(queue.channel))
+        return Operation(known.name, SpanKind.CLIENT, known.attributes, measured=known.measured)
 
 
 def _got(message: Any, queue: Any, **_: object) -> Received | None:
     """The message that was fetched."""
     if message is None:
         return None
-    names = names_of(message, queue.name)
+    channel = channel_of(message)
+    known = route_of("get", "receive", message, queue.name, broker_of(channel))
     return Received(
-        "get" if names.known is None else f"get {names.known}",
-        attributes_of(message, names),
+        known.name,
+        attributes_of(message, known),
         producer_of(messages.context_of(message.headers)),
-        channel_of(message),
+        channel,
         None if message.processed else message.delivery_tag,
         queue.name,
     )
@@ -158,13 +145,6 @@ def _got(message: Any, queue: Any, **_: object) -> Received | None:
 
 def _is_empty(error: BaseException) -> bool:
     return type(error).__name__ == "QueueEmpty"
-
-
-def _process_attributes(message: Any, names: Names, broker: Broker) -> dict[str, Any]:
-    return {
-        **operation_attributes("process", "process", broker),
-        **attributes_of(message, names),
-    }
 
 
 def _is_librarys(callback: Any) -> bool:

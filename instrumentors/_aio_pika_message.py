@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from eai_autotrace.instrumentors._aio_pika import plain
+from eai_autotrace.instrumentors._aio_pika import plain, route
 from opentelemetry.context import Context
 from opentelemetry.trace import Link
 from opentelemetry.trace.propagation import _SPAN_KEY
@@ -15,76 +15,49 @@ from eai_autotrace.semconv.attributes import (
     EAI_MESSAGING_DEATH_COUNT,
     EAI_MESSAGING_DELIVERY_COUNT,
     EAI_MESSAGING_REDELIVERED,
-    MESSAGING_DESTINATION_ANONYMOUS,
-    MESSAGING_DESTINATION_NAME,
-    MESSAGING_DESTINATION_TEMPORARY,
     MESSAGING_MESSAGE_BODY_SIZE,
     MESSAGING_MESSAGE_CONVERSATION_ID,
     MESSAGING_MESSAGE_ID,
-    MESSAGING_OPERATION_NAME,
-    MESSAGING_OPERATION_TYPE,
     MESSAGING_RABBITMQ_DELIVERY_TAG,
-    MESSAGING_RABBITMQ_ROUTING_KEY,
-    MESSAGING_SYSTEM,
-    SERVER_ADDRESS,
-    SERVER_PORT,
 )
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from eai_autotrace.instrumentors._aio_pika import Broker
+    from eai_autotrace.instrumentors._aio_pika import Broker, Route
     from opentelemetry.trace import SpanContext
 
-    from eai_autotrace.semconv.messages import Names
 
+_DEATHS: Final = "x-death"
 # Quorum queues count deliveries here.
 _DELIVERY_COUNT: Final = "x-delivery-count"
 
 
-def names_of(message: Any, queue: str) -> Names:
-    """The names of where a message came from."""
-    return messages.names(message.exchange or "", message.routing_key or "", queue)
+def route_of(operation: str, kind: str, message: Any, queue: str, broker: Broker) -> Route:
+    """What is known of an operation with a message from a queue."""
+    return route(operation, kind, message.exchange or "", message.routing_key or "", queue, broker)
 
 
-def attributes_of(message: Any, names: Names) -> dict[str, Any]:
-    """
-    The attributes of a message.
-
-    Args:
-        message: A message of aio-pika.
-        names: The names of where it came from.
-    """
-    attributes: dict[str, Any] = {
-        MESSAGING_DESTINATION_NAME: names.destination,
-        MESSAGING_RABBITMQ_ROUTING_KEY: names.routing_key,
+def attributes_of(message: Any, known: Route) -> dict[str, Any]:
+    """The attributes of an operation with a message of aio-pika, without any that is ``None``."""
+    attributes = {
+        **known.attributes,
         MESSAGING_RABBITMQ_DELIVERY_TAG: message.delivery_tag,
-        MESSAGING_MESSAGE_ID: plain(message.message_id),
-        MESSAGING_MESSAGE_CONVERSATION_ID: plain(message.correlation_id),
         MESSAGING_MESSAGE_BODY_SIZE: len(message.body),
     }
-    if names.is_generated:
-        attributes[MESSAGING_DESTINATION_ANONYMOUS] = True
-        attributes[MESSAGING_DESTINATION_TEMPORARY] = True
+    if message.message_id is not None:
+        attributes[MESSAGING_MESSAGE_ID] = plain(message.message_id)
+    if message.correlation_id is not None:
+        attributes[MESSAGING_MESSAGE_CONVERSATION_ID] = plain(message.correlation_id)
     if message.redelivered:
         attributes[EAI_MESSAGING_REDELIVERED] = True
     headers = message.headers
-    if headers:
+    if _DEATHS in headers:
         attributes[EAI_MESSAGING_DEATH_COUNT] = messages.deaths_of(headers)
-        count = headers.get(_DELIVERY_COUNT)
-        attributes[EAI_MESSAGING_DELIVERY_COUNT] = count if type(count) is int else None
+    if _DELIVERY_COUNT in headers:
+        count = headers[_DELIVERY_COUNT]
+        attributes[EAI_MESSAGING_DELIVERY_COUNT] = count if type(count) is int else 0
     return attributes
-
-
-def operation_attributes(operation: str, operation_type: str, broker: Broker) -> dict[str, Any]:
-    """The attributes that say what is done, and where."""
-    return {
-        MESSAGING_SYSTEM: messages.RABBITMQ,
-        MESSAGING_OPERATION_NAME: operation,
-        MESSAGING_OPERATION_TYPE: operation_type,
-        SERVER_ADDRESS: broker[0],
-        SERVER_PORT: broker[1],
-    }
 
 
 def producer_of(context: Context) -> SpanContext | None:
@@ -97,10 +70,11 @@ def producer_of(context: Context) -> SpanContext | None:
 def links_of(producer: SpanContext | None) -> Sequence[Link]:
     """Links to a message's producer, and to the span that is current already."""
     ambient = producer_of(get_current())
-    linked = (producer,) if producer is not None else ()
-    if ambient is not None and (producer is None or ambient.span_id != producer.span_id):
-        linked = (*linked, ambient)
-    return tuple(map(Link, linked))
+    if ambient is None:
+        return () if producer is None else (Link(producer),)
+    if producer is None or producer.span_id == ambient.span_id:
+        return (Link(ambient),)
+    return Link(producer), Link(ambient)
 
 
 def without_span(context: Context) -> Context:

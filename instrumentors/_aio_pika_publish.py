@@ -10,8 +10,8 @@ from eai_autotrace.instrumentors._aio_pika import (
     SEND,
     broker_of,
     excluder,
-    measured,
     plain,
+    route,
 )
 from opentelemetry import trace
 from opentelemetry.trace import Link, SpanKind
@@ -23,28 +23,18 @@ from eai_autotrace.semconv import messages
 from eai_autotrace.semconv.attributes import (
     EAI_MESSAGING_PUBLISH_OUTCOME,
     ERROR_TYPE,
-    MESSAGING_DESTINATION_ANONYMOUS,
-    MESSAGING_DESTINATION_NAME,
-    MESSAGING_DESTINATION_TEMPORARY,
     MESSAGING_MESSAGE_BODY_SIZE,
     MESSAGING_MESSAGE_CONVERSATION_ID,
     MESSAGING_MESSAGE_ID,
-    MESSAGING_OPERATION_NAME,
-    MESSAGING_OPERATION_TYPE,
-    MESSAGING_RABBITMQ_ROUTING_KEY,
-    MESSAGING_SYSTEM,
-    SERVER_ADDRESS,
-    SERVER_PORT,
 )
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from eai_autotrace.instrumentors._aio_pika import Broker
+    from eai_autotrace.instrumentors._aio_pika import Broker, Route
 
     from eai_autotrace.config import Config
     from eai_autotrace.instrumentation.sends import Sending
-    from eai_autotrace.semconv.messages import Names
 
 # Reply codes of a returned message, in AMQP 0-9-1.
 _RETURNS: Final[dict[Any, str]] = {311: "CONTENT_TOO_LARGE", 312: "NO_ROUTE", 313: "NO_CONSUMERS"}
@@ -116,35 +106,25 @@ class Publishing:
     ) -> Operation | None:
         if not exchange and self._excludes(routing_key):
             return None
-        names = messages.names(exchange, routing_key)
+        known = route("publish", "send", exchange, routing_key, "", broker)
         created = _creation_context(getattr(message, "headers", None))
         return Operation(
-            "publish" if names.known is None else f"publish {names.known}",
+            known.name,
             SpanKind.PRODUCER,
-            partial(_attributes, names, message, size, broker),
+            partial(_attributes, known, message, size),
             None,
             () if created is None else (Link(created),),
-            measured("publish", names, broker),
+            known.measured,
         )
 
 
-def _attributes(names: Names, message: Any, size: int, broker: Broker) -> dict[str, Any]:
-    attributes: dict[str, Any] = {
-        MESSAGING_SYSTEM: messages.RABBITMQ,
-        MESSAGING_OPERATION_NAME: "publish",
-        MESSAGING_OPERATION_TYPE: "send",
-        MESSAGING_DESTINATION_NAME: names.destination,
+def _attributes(known: Route, message: Any, size: int) -> dict[str, Any]:
+    return {
+        **known.attributes,
         MESSAGING_MESSAGE_BODY_SIZE: size,
-        SERVER_ADDRESS: broker[0],
-        SERVER_PORT: broker[1],
-        MESSAGING_RABBITMQ_ROUTING_KEY: names.routing_key,
         MESSAGING_MESSAGE_ID: plain(getattr(message, "message_id", None)),
         MESSAGING_MESSAGE_CONVERSATION_ID: plain(getattr(message, "correlation_id", None)),
     }
-    if names.is_generated:
-        attributes[MESSAGING_DESTINATION_ANONYMOUS] = True
-        attributes[MESSAGING_DESTINATION_TEMPORARY] = True
-    return attributes
 
 
 def _creation_context(headers: Any) -> trace.SpanContext | None:
@@ -173,11 +153,15 @@ def _put(channel: Any, properties: Any, headers: dict[str, str]) -> Any:
         if _creation_context(own) is not None:
             return properties
         headers = {**own, **{k: v for k, v in headers.items() if k not in own}}
-    if messages.size_of(headers) + _OTHER_PROPERTIES > channel.max_content_size:
+    if len(headers) > 1 and not _fits(channel, headers):
         return properties
     carried = _copy(properties)
     carried.headers = headers
     return carried
+
+
+def _fits(channel: Any, headers: dict[str, Any]) -> bool:
+    return messages.size_of(headers) + _OTHER_PROPERTIES < channel.max_content_size
 
 
 def _copy(properties: Any) -> Any:

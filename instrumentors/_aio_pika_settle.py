@@ -5,18 +5,8 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
-from eai_autotrace.instrumentors._aio_pika import (
-    SETTLE,
-    broker_of,
-    channel_of,
-    measured,
-)
-from eai_autotrace.instrumentors._aio_pika_message import (
-    attributes_of,
-    names_of,
-    operation_attributes,
-    producer_of,
-)
+from eai_autotrace.instrumentors._aio_pika import SETTLE, broker_of, channel_of
+from eai_autotrace.instrumentors._aio_pika_message import attributes_of, producer_of, route_of
 from opentelemetry.trace import Link, SpanKind
 
 from eai_autotrace.instrumentation import Operation, Target
@@ -25,11 +15,8 @@ from eai_autotrace.instrumentation.notices import Completed
 from eai_autotrace.semconv import messages
 
 if TYPE_CHECKING:
-    from eai_autotrace.instrumentors._aio_pika import Broker
-
     from eai_autotrace.config import Config
     from eai_autotrace.instrumentation.instrumentor import AnyTarget
-    from eai_autotrace.semconv.messages import Names
 
 _CHANNEL: Final = "aiormq.channel"
 _OPERATIONS: Final = ("ack", "nack", "reject")
@@ -94,20 +81,12 @@ def _settle(operation: str, message: Any, *_: object, **__: object) -> Operation
     delivery = None if message.delivery_tag is None else find(channel, message.delivery_tag)
     if delivery is None:
         return None
-    names = names_of(message, delivery.queue)
-    broker = broker_of(channel)
+    known = route_of(operation, "settle", message, delivery.queue, broker_of(channel))
     producer = producer_of(messages.context_of(message.headers))
     return Operation(
-        operation if names.known is None else f"{operation} {names.known}",
+        known.name,
         SpanKind.CLIENT,
-        partial(_attributes, operation, message, names, broker),
+        partial(attributes_of, message, known),
         links=() if producer is None else (Link(producer),),
-        measured=measured(operation, names, broker),
+        measured=known.measured,
     )
-
-
-def _attributes(operation: str, message: Any, names: Names, broker: Broker) -> dict[str, Any]:
-    return {
-        **operation_attributes(operation, "settle", broker),
-        **attributes_of(message, names),
-    }

@@ -12,11 +12,11 @@ from dataclasses import dataclass
 from functools import wraps
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
-from opentelemetry import trace
-from opentelemetry.context import Context, attach
+from opentelemetry.context import attach
+from opentelemetry.trace.propagation import _SPAN_KEY
 
 from eai_autotrace.instrumentation.active import get_current
-from eai_autotrace.instrumentation.guard import guard
+from eai_autotrace.instrumentation.guard import guard, report
 from eai_autotrace.instrumentation.handlings import Handling, beginner
 from eai_autotrace.instrumentation.messages import error_in
 
@@ -65,10 +65,12 @@ class Block:
         @wraps(patch.original)
         async def wrapper(manager: Any) -> Any:
             message = await patch.original(manager)
-            with guard(what):
+            try:
                 delivery = find(manager) if patch.active else None
                 if delivery is not None:
                     _enter(manager, message, delivery, begin)
+            except Exception as failure:  # noqa: BLE001 - the boundary
+                report(what, failure)
             return message
 
         return wrapper
@@ -82,23 +84,32 @@ class BlockEnd:
     Attributes:
         module: The module that defines the manager.
         path: Its ``__aexit__``.
+        find: As that of `Block`.
     """
 
     module: str
     path: str
+    find: Callable[[Any], Delivery | None]
 
     is_shared: ClassVar = False
 
     def wrapper(self, patch: Patch, tracing: Tracing) -> Callable[..., Any]:  # noqa: ARG002
         """The function that takes the original's place."""
+        what = f"noticing a failure in {self.module} {self.path}"
+
+        def notice_failure(manager: Any, error: BaseException) -> None:
+            with guard(what):
+                delivery = self.find(manager) if patch.active else None
+                if delivery is not None and delivery.handling is not None:
+                    delivery.handling.failure = error
 
         @wraps(patch.original)
         async def wrapper(manager: Any, *args: Any, **kwargs: Any) -> Any:
             stay: _Stay | None = vars(manager).pop(_STAY, None)
-            error = error_in((*args, *kwargs.values()))
-            if stay is not None and error is not None:
-                # Before it is settled, which may end it.
-                stay.handling.failure = error
+            error = error_in(args, kwargs)
+            if error is not None:
+                # Before the message is settled, which may end its handling.
+                notice_failure(manager, error)
             try:
                 result = await patch.original(manager, *args, **kwargs)
             except BaseException as raised:
@@ -112,12 +123,12 @@ class BlockEnd:
 
 class _Stay:
     """
-    The time in a block.
+    The time in a block that is a handling, or in another task than the handling's.
 
     Attributes:
         handling: The handling that the block belongs to.
         is_own: Whether the block is the handling.
-        outer: The context outside of the block, where it was another.
+        outer: The context outside of the block.
     """
 
     __slots__ = ("handling", "is_own", "outer")
@@ -125,13 +136,11 @@ class _Stay:
     def __init__(self, handling: Handling, *, is_own: bool) -> None:
         self.handling = handling
         self.is_own = is_own
-        self.outer: Context | None = None
-        if trace.get_current_span() is not handling.span:
-            self.outer = get_current()
-            attach(handling.context)
+        self.outer = get_current()
+        attach(handling.context)
 
     def end(self, error: BaseException | None) -> None:
-        if self.outer is not None and trace.get_current_span() is self.handling.span:
+        if get_current().get(_SPAN_KEY) is self.handling.span:
             attach(self.outer)
         if self.is_own:
             if error is None:
@@ -142,13 +151,12 @@ class _Stay:
 
 def _enter(manager: Any, message: Any, delivery: Delivery, begin: Begin) -> None:
     handling = delivery.handling
-    is_own = handling is None
     if handling is None:
         begun = begin((delivery, manager, message), {})
-        if not isinstance(begun, Handling):
-            return
-        handling = begun
-    vars(manager)[_STAY] = _Stay(handling, is_own=is_own)
+        if isinstance(begun, Handling):
+            vars(manager)[_STAY] = _Stay(begun, is_own=True)
+    elif get_current().get(_SPAN_KEY) is not handling.span:
+        vars(manager)[_STAY] = _Stay(handling, is_own=False)
 
 
 def _leave(stay: _Stay | None, error: BaseException | None) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 if TYPE_CHECKING:
     from eai_autotrace.instrumentation.handlings import Handling
@@ -14,20 +14,36 @@ _DELIVERIES: Final = "__eai_deliveries__"
 MOST_DELIVERIES: Final = 10_000
 
 
-class Delivery:
+class Delivery(Protocol):
     """
     A message that was delivered and not settled yet.
 
     Attributes:
         queue: The name of the queue it came from.
-        handling: The handling of it, begun or ended; ``None`` while there was none.
     """
 
-    __slots__ = ("handling", "queue")
+    queue: str
 
-    def __init__(self, queue: str, handling: Handling | None = None) -> None:
+    @property
+    def handling(self) -> Handling | None:
+        """The handling of it, begun or ended; ``None`` while there was none."""
+
+
+class Fetched:
+    """
+    A message that was fetched and is not handled yet, as far as is known.
+
+    Attributes:
+        queue: The name of the queue it came from.
+        handling: None.
+    """
+
+    __slots__ = ("queue",)
+
+    handling = None
+
+    def __init__(self, queue: str) -> None:
         self.queue = queue
-        self.handling = handling
 
 
 def keep(channel: Any, tag: int, delivery: Delivery) -> None:
@@ -69,5 +85,6 @@ def settle(channel: Any, tag: int, how: str, *, multiple: bool = False) -> None:
         tags = [known for known in deliveries if known <= tag or not tag]
     for settled in tags:
         delivery = deliveries.pop(settled, None)
-        if delivery is not None and delivery.handling is not None:
-            delivery.handling.settled(how)
+        handling = None if delivery is None else delivery.handling
+        if handling is not None:
+            handling.settled(how)

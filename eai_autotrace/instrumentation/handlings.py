@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from eai_autotrace.instrumentation.active import NOTHING, Active
-from eai_autotrace.instrumentation.deliveries import Delivery, keep
+from eai_autotrace.instrumentation.deliveries import keep
 from eai_autotrace.instrumentation.guard import report
 from eai_autotrace.instrumentation.operation import Operation
 from eai_autotrace.semconv.attributes import EAI_MESSAGING_SETTLEMENT, ERROR_TYPE
@@ -32,6 +32,8 @@ class HandlingOperation(Operation):
     """
     The handling of one message, described.
 
+    Other than an `Operation`, it has no attributes that are ``None``.
+
     Attributes:
         channel: The channel it came on.
         tag: Its delivery tag; ``None`` where it needs no settlement.
@@ -44,6 +46,11 @@ class HandlingOperation(Operation):
     queue: str = ""
     settlement: str | None = None
 
+    def known_attributes(self) -> dict[str, Any]:
+        """The attributes, of which none is ``None``: they are not looked through once more."""
+        given = self.attributes() if callable(self.attributes) else self.attributes
+        return dict(given)
+
 
 class Handling(Active):
     """
@@ -52,21 +59,29 @@ class Handling(Active):
     Attributes:
         settlement: How the message was settled; ``None`` where messages are not, or it is not yet
             known.
+        queue: The name of the message's queue.
         failure: An exception of the handling that the application, or the library, has caught.
         is_until_settled: Whether the handling is over when the message is settled.
     """
 
-    __slots__ = ("failure", "is_until_settled", "settlement")
+    __slots__ = ("failure", "is_until_settled", "queue", "settlement")
 
     def __init__(self, operation: Operation, *more: Any) -> None:
         super().__init__(operation, *more)
-        self.settlement: str | None = None
         self.failure: BaseException | None = None
         self.is_until_settled = False
-        if isinstance(operation, HandlingOperation):
-            self.settlement = operation.settlement or UNSETTLED
-            if operation.tag is not None:
-                keep(operation.channel, operation.tag, Delivery(operation.queue, self))
+        if not isinstance(operation, HandlingOperation):
+            self.settlement: str | None = None
+            return
+        self.queue = operation.queue
+        self.settlement = operation.settlement or UNSETTLED
+        if operation.tag is not None:
+            keep(operation.channel, operation.tag, self)
+
+    @property
+    def handling(self) -> Handling:
+        """Itself: what is known of a message that is handled is its handling."""
+        return self
 
     def settled(self, how: str) -> None:
         """Take note of how the message is settled."""
@@ -82,7 +97,8 @@ class Handling(Active):
         if failure is not None and not (attributes and ERROR_TYPE in attributes):
             self.fail(failure, attributes, at)
             return
-        super().end({**(attributes or {}), EAI_MESSAGING_SETTLEMENT: self.settlement}, at)
+        settlement = {EAI_MESSAGING_SETTLEMENT: self.settlement}
+        super().end({**attributes, **settlement} if attributes else settlement, at)
 
 
 def beginner(  # noqa: PLR0913, PLR0917 - what makes a handling

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from functools import wraps
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
-from opentelemetry.context import Context, attach
+from opentelemetry.context import _RUNTIME_CONTEXT, Context
 
 from eai_autotrace.instrumentation.active import NOTHING
 from eai_autotrace.instrumentation.arguments import Parameter
@@ -20,7 +20,7 @@ from eai_autotrace.instrumentation.guard import guard
 from eai_autotrace.instrumentation.handlings import CURRENT, Handling, beginner
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from eai_autotrace.instrumentation.active import Active, Tracing
     from eai_autotrace.instrumentation.arguments import Arguments
@@ -33,6 +33,8 @@ _TRACED: Final = "__eai_traced__"
 _ITEM: Final = "__eai_item__"
 _ENDS: Final = "__eai_ends__"
 _FRESH: Final = Context()
+# Without the function around it, which only calls it.
+_attach: Final = _RUNTIME_CONTEXT.attach
 
 
 @dataclass(frozen=True)
@@ -95,7 +97,7 @@ def _traced(
     def begin_afresh(args: tuple[Any, ...], _: dict[str, Any]) -> Active:
         if not patch.active:
             return NOTHING
-        attach(_FRESH)
+        _attach(_FRESH)
         active = begin((owner, args[0]), {})
         if isinstance(active, Handling):
             CURRENT.set(active)
@@ -174,7 +176,7 @@ class ItemsEnd:
 
         @wraps(patch.original)
         async def wrapper(iterator: Any, *args: Any, **kwargs: Any) -> Any:
-            _end_item(iterator, error_in((*args, *kwargs.values())))
+            _end_item(iterator, error_in(args, kwargs))
             return await patch.original(iterator, *args, **kwargs)
 
         return wrapper
@@ -185,9 +187,12 @@ def announce_end(iterator: Any) -> None:
     vars(iterator)[_ENDS] = True
 
 
-def error_in(arguments: tuple[Any, ...]) -> BaseException | None:
-    """The exception among the arguments of an ``__aexit__``."""
-    return next((a for a in arguments if isinstance(a, BaseException)), None)
+def error_in(args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> BaseException | None:
+    """The exception among the arguments of an ``__aexit__``, however they are passed."""
+    for argument in (*args, *kwargs.values()) if kwargs else args:
+        if isinstance(argument, BaseException):
+            return argument
+    return None
 
 
 class _Item:

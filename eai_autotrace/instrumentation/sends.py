@@ -12,24 +12,23 @@ from dataclasses import dataclass
 from functools import wraps
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
-from opentelemetry import propagate
-
 from eai_autotrace.instrumentation.active import NOTHING, Active
 from eai_autotrace.instrumentation.arguments import Parameter
+from eai_autotrace.instrumentation.calls import async_call
 from eai_autotrace.instrumentation.guard import guard, report
+from eai_autotrace.semconv.tracecontext import inject
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from eai_autotrace.instrumentation.active import Tracing
-    from eai_autotrace.instrumentation.arguments import Arguments
     from eai_autotrace.instrumentation.metrics import Measures
     from eai_autotrace.instrumentation.operation import Operation
     from eai_autotrace.instrumentation.patch import Patch
 
     Begin = Callable[[tuple[Any, ...], dict[str, Any]], Active]
 
-_CURRENT: Final[ContextVar[Sending | None]] = ContextVar("eai_autotrace.sending", default=None)
+CURRENT: Final[ContextVar[Sending | None]] = ContextVar("eai_autotrace.sending", default=None)
 
 
 class Sending(Active):
@@ -48,11 +47,11 @@ class Sending(Active):
     def enter(self) -> None:
         """Make it the current one of this task, too."""
         super().enter()
-        _CURRENT.set(self)
+        CURRENT.set(self)
 
     def leave(self) -> None:
         """Give back the context that was current before. Same task, same frame."""
-        _CURRENT.set(None)
+        CURRENT.set(None)
         super().leave()
 
     def fail(
@@ -117,27 +116,21 @@ class Send:
     def wrapper(self, patch: Patch, tracing: Tracing) -> Callable[..., Any]:
         """The function that takes the original's place."""
         begin, end = self._beginner(patch, tracing), self._end
-        carrier = None if self.carry is None else _Carrier(self.carry, patch)
+        if self.carry is None:
+            return wraps(patch.original)(async_call(_forward(patch), begin, end))
+        call = _carrying(self.carry, patch)
 
         @wraps(patch.original)
         async def wrapper(*args: Any, **kwargs: Any) -> Any:
-            sending: Any = NOTHING
-            is_joined = False
-            if carrier is not None:
-                sending = _CURRENT.get()
-                is_joined = sending is not None and not sending.is_carried
-            if not is_joined:
-                sending = begin(args, kwargs)
-            if carrier is None or sending is NOTHING:
-                call = patch.original
-            else:
-                call = carrier.call
-                args = (sending, *args)
-            if is_joined:
-                return await call(*args, **kwargs)
+            sending: Any = CURRENT.get()
+            if sending is not None and not sending.is_carried:
+                return await call(sending, args, kwargs)
+            sending = begin(args, kwargs)
+            if sending is NOTHING:
+                return await patch.original(*args, **kwargs)
             sending.enter()
             try:
-                result = await call(*args, **kwargs)
+                result = await call(sending, args, kwargs)
             except BaseException as error:
                 sending.leave()
                 sending.fail(error)
@@ -178,37 +171,35 @@ class Send:
         sending.end(attributes)
 
 
-class _Carrier:
+def _forward(patch: Patch) -> Callable[..., Any]:
+    def call(*args: Any, **kwargs: Any) -> Any:
+        return patch.original(*args, **kwargs)
+
+    return call
+
+
+def _carrying(carry: Carry, patch: Patch) -> Callable[[Sending, Any, Any], Any]:
     """Calls the function that sends with a message that has the trace context."""
+    parameter = Parameter(patch.original, carry.parameter)
+    put, put_back = carry.put, carry.put_back
+    what = f"injecting the trace context into {patch.original.__qualname__}"
 
-    def __init__(self, carry: Carry, patch: Patch) -> None:
-        self._carry = carry
-        self._patch = patch
-        self._parameter = Parameter(patch.original, carry.parameter)
-        self._what = f"injecting the trace context into {patch.original.__qualname__}"
-
-    async def call(self, sending: Sending, *args: Any, **kwargs: Any) -> Any:
+    async def call(sending: Sending, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        sending.is_carried = True
         own = carried = None
         try:
-            own = self._parameter.get(args, kwargs)
-            args, kwargs = self._put(sending, own, args, kwargs)
-            carried = sending.sent
+            own = carried = parameter.get(args, kwargs)
+            carried = put(args[0], own, inject(sending.context))
+            sending.sent = carried
+            if carried is not own:
+                args, kwargs = parameter.put(args, kwargs, carried)
         except Exception as failure:  # noqa: BLE001 - the boundary
-            report(self._what, failure)
+            report(what, failure)
         try:
-            return await self._patch.original(*args, **kwargs)
+            return await patch.original(*args, **kwargs)
         finally:
             if carried is not own:
-                with guard(self._what):
-                    self._carry.put_back(own, carried)
+                with guard(what):
+                    put_back(own, carried)
 
-    def _put(
-        self, sending: Sending, own: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
-    ) -> Arguments:
-        sending.is_carried = True
-        headers: dict[str, str] = {}
-        propagate.inject(headers, sending.context)
-        sending.sent = self._carry.put(args[0], own, headers)
-        if sending.sent is own:
-            return args, kwargs
-        return self._parameter.put(args, kwargs, sending.sent)
+    return call

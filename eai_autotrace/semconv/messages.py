@@ -5,13 +5,12 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from opentelemetry import propagate
-from opentelemetry.context import Context
+from eai_autotrace.semconv import tracecontext
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from opentelemetry.propagators.textmap import TextMapPropagator
+    from opentelemetry.context import Context
 
 RABBITMQ: Final = "rabbitmq"
 DEFAULT_EXCHANGE: Final = "amq.default"
@@ -94,25 +93,9 @@ def carrier_of(headers: Mapping[Any, Any] | None) -> dict[str, str]:
     return carrier
 
 
-@lru_cache(maxsize=8)
-def _fields(propagator: TextMapPropagator) -> frozenset[str]:
-    return frozenset(propagator.fields)
-
-
 def context_of(headers: Mapping[Any, Any] | None) -> Context:
-    """
-    The context that a message carries, for the propagators that are configured.
-
-    It is empty where there is none, and where a propagator fails at what there is: headers are
-    anybody's, propagators are others' code.
-    """
-    propagator = propagate.get_global_textmap()
-    if not headers or _fields(propagator).isdisjoint(headers):
-        return Context()
-    try:
-        return propagator.extract(carrier_of(headers), Context())
-    except Exception:  # noqa: BLE001 - see above
-        return Context()
+    """The context that a message carries; empty where it carries none."""
+    return tracecontext.extract(headers, carrier_of)
 
 
 def size_of(value: Any) -> int:
@@ -128,13 +111,13 @@ def size_of(value: Any) -> int:
     return 16  # the longest of the others: a decimal, a timestamp
 
 
-def deaths_of(headers: Mapping[Any, Any] | None) -> int | None:
-    """How often a message was dead-lettered, by ``x-death``; ``None`` where it never was."""
-    deaths = headers.get("x-death") if headers else None
+def deaths_of(headers: Mapping[Any, Any]) -> int:
+    """How often a message was dead-lettered, by ``x-death``: 0 where it does not tell."""
+    deaths = headers.get("x-death")
     if not isinstance(deaths, list):
-        return None
+        return 0
     counts = [death.get("count") for death in deaths if isinstance(death, dict)]
-    return sum(count for count in counts if isinstance(count, int)) or None
+    return sum(count for count in counts if isinstance(count, int))
 
 
 def _text(value: Any) -> str | None:

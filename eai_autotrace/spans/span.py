@@ -13,9 +13,10 @@ import threading
 from time import time_ns
 from typing import TYPE_CHECKING, Any, Final, cast
 
+from opentelemetry.attributes import BoundedAttributes
 from opentelemetry.sdk import trace as sdk
 from opentelemetry.sdk.util import BoundedList
-from opentelemetry.trace import Status, StatusCode
+from opentelemetry.trace import Link, Status, StatusCode
 
 from eai_autotrace.spans.attributes import Attributes
 
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 
     from opentelemetry.context import Context
     from opentelemetry.sdk.trace.sampling import Sampler
-    from opentelemetry.trace import Link, SpanContext
+    from opentelemetry.trace import SpanContext
 
 # The SDK's, so that what it says of spans that have ended looks and filters the same.
 _logger = logging.getLogger("opentelemetry.sdk.trace")
@@ -32,6 +33,7 @@ _logger = logging.getLogger("opentelemetry.sdk.trace")
 # Held for a few instructions at an end and at a first event, never while anything else runs.
 _LOCK: Final = threading.Lock()
 _UNSET: Final = Status(StatusCode.UNSET)
+_NO_ATTRIBUTES: Final = BoundedAttributes(0, immutable=True)
 
 
 class Span(sdk._Span):
@@ -148,12 +150,23 @@ class Span(sdk._Span):
         if self._is_open():
             self._grown("_links", self._limits.max_links).append(link)
 
+    def _new_links(self, links: Sequence[Link]) -> Any:
+        limit = self._limits.max_links
+        if limit is not None and len(links) > limit:
+            return super()._new_links(links)
+        for link in links:
+            # Links without attributes, which most are, share the object that says so.
+            if type(link) is not Link or link.attributes or not link.context.is_valid:
+                return super()._new_links(links)
+            link._attributes = _NO_ATTRIBUTES
+        return tuple(links)
+
     def _grown(self, name: str, limit: int | None) -> BoundedList[Any]:
-        """The list of events or links, made at the first one."""
+        """The list of events or links, made when the first one is added."""
         with _LOCK:
             found = getattr(self, name)
             if not isinstance(found, BoundedList):
-                found = BoundedList(limit)
+                found = BoundedList.from_seq(limit, found)
                 setattr(self, name, found)
         return found
 
