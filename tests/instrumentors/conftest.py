@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import socket
+import uuid
 from importlib.metadata import entry_points
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -120,3 +123,62 @@ def _broken(target, raising):
         elif callable(value):
             changes[field.name] = raising
     return replace(target, **changes)
+
+
+@pytest.fixture(params=["plain", "robust"])
+async def connection(request, amqp_url):
+    """A plain and a robust connection to RabbitMQ, from before instrumentation."""
+    import aio_pika
+
+    connect = aio_pika.connect if request.param == "plain" else aio_pika.connect_robust
+    async with await connect(amqp_url) as connection:
+        yield connection
+
+
+@pytest.fixture
+async def channel(connection):
+    """A channel of that connection."""
+    return await connection.channel()
+
+
+@pytest.fixture
+async def exchange(channel):
+    """A topic exchange of the test's own."""
+    name = f"orders-{uuid.uuid4().hex}"
+    return await channel.declare_exchange(name, "topic", auto_delete=True)
+
+
+@pytest.fixture
+async def queue(channel, exchange):
+    """A queue of the test's own, bound to the exchange."""
+    queue = await channel.declare_queue(f"billing-{uuid.uuid4().hex}", exclusive=True)
+    await queue.bind(exchange, "created")
+    return queue
+
+
+@pytest.fixture
+def seen(amqp_url, exchange, queue, spans):
+    """
+    The spans, with short names for what has a name of its own in each test.
+
+    ``orders`` and ``billing`` are the exchange and the queue, ``id`` is the message's generated
+    identifier, ``broker`` and 1 are the host and the port.
+    """
+
+    def seen():
+        return [_short(span, amqp_url, exchange.name, queue.name) for span in spans()]
+
+    return seen
+
+
+def _short(span, amqp_url, exchange, queue):
+    text = json.dumps(span).replace(exchange, "orders").replace(queue, "billing")
+    short = json.loads(text)
+    attributes, address = short["attributes"], urlsplit(amqp_url)
+    if attributes.get("server.address") == address.hostname:
+        attributes["server.address"] = "broker"
+    if attributes.get("server.port") == (address.port or 5672):
+        attributes["server.port"] = 1
+    if len(attributes.get("messaging.message.id", "")) == 32:
+        attributes["messaging.message.id"] = "id"
+    return short

@@ -14,28 +14,6 @@ TRACEPARENT = f"00-{TRACE}-{PARENT}-01"
 CONFIRMED = {"eai.messaging.publish.outcome": "confirmed"}
 
 
-@pytest.fixture(params=["plain", "robust"])
-async def channel(request, amqp_url):
-    """A channel of a plain and of a robust connection, from before instrumentation."""
-    connect = aio_pika.connect if request.param == "plain" else aio_pika.connect_robust
-    async with await connect(amqp_url) as connection:
-        yield await connection.channel()
-
-
-@pytest.fixture
-async def exchange(channel):
-    """A topic exchange of the test's own."""
-    return await channel.declare_exchange(f"orders-{uuid.uuid4().hex}", "topic", auto_delete=True)
-
-
-@pytest.fixture
-async def queue(channel, exchange):
-    """A queue of the test's own, bound to the exchange."""
-    queue = await channel.declare_queue(f"billing-{uuid.uuid4().hex}", exclusive=True)
-    await queue.bind(exchange, "created")
-    return queue
-
-
 @pytest.fixture
 def expected(amqp_url, exchange, queue):
     """Makes the dicts of expected spans."""
