@@ -168,8 +168,9 @@ async def test_queries_of_a_callback_are_below_it(instrument, listening, notifyi
     """
     done = asyncio.Event()
 
-    async def callback(*_):
-        await notifying.fetchval("SELECT 1")
+    # On the connection that listens: the one that notifies may not be ready yet.
+    async def callback(connection, *_):
+        await connection.fetchval("SELECT 1")
         done.set()
 
     instrument("asyncpg")
