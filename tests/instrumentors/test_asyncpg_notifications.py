@@ -68,7 +68,7 @@ async def test_a_notification_is_a_span(instrument, listening, notifying, pg_ser
     spans.clear()
 
     await notifying.execute(f"NOTIFY {CHANNEL}, 'secret'")
-    await asyncio.wait_for(callback.called.wait(), 5)
+    await asyncio.wait_for(callback.called.wait(), 30)
     await asyncio.sleep(0.01)
 
     attributes = {
@@ -101,7 +101,7 @@ async def test_a_callback_from_before(instrument, listening, notifying, spans, h
     instrument("asyncpg")
 
     await notifying.execute(f"NOTIFY {CHANNEL}")
-    await asyncio.wait_for(callback.called.wait(), 5)
+    await asyncio.wait_for(callback.called.wait(), 30)
     await asyncio.sleep(0.01)
     await listening.remove_listener(CHANNEL, registered)
 
@@ -126,7 +126,7 @@ async def test_callbacks_are_removed(instrument, listening, notifying, how, is_s
         AsyncpgInstrumentor().uninstrument()
 
     await notifying.execute(f"NOTIFY {CHANNEL}")
-    await asyncio.wait_for(callback.called.wait(), 5)
+    await asyncio.wait_for(callback.called.wait(), 30)
     await listening.remove_listener(CHANNEL, registered)
     await notifying.execute(f"NOTIFY {CHANNEL}")
     await listening.fetchval("SELECT 1")
@@ -154,7 +154,7 @@ async def test_a_failing_callback(instrument, listening, notifying, spans):
     await listening.add_listener(CHANNEL, callback)
 
     await notifying.execute(f"NOTIFY {CHANNEL}")
-    await asyncio.wait_for(failed.wait(), 5)
+    await asyncio.wait_for(failed.wait(), 30)
     await asyncio.sleep(0.01)
 
     (found,) = (span for span in spans() if span["kind"] == "CONSUMER")
@@ -176,15 +176,11 @@ async def test_queries_of_a_callback_are_below_it(instrument, listening, notifyi
     instrument("asyncpg")
     await listening.add_listener(CHANNEL, callback)
     await notifying.execute(f"NOTIFY {CHANNEL}")
-    spans.clear()
 
-    await asyncio.wait_for(done.wait(), 5)
-    await asyncio.sleep(0.01)
+    await asyncio.wait_for(done.wait(), 30)
 
-    assert [(span["name"], span["parent"]) for span in spans()][-2:] == [
-        ("NOTIFY", None),
-        ("SELECT", "NOTIFY"),
-    ]
+    found = [(span["name"], span["parent"]) for span in spans()]
+    assert [pair for pair in found if pair[0] == "SELECT"] == [("SELECT", "NOTIFY")]
 
 
 async def test_a_pooled_connection(instrument, postgres_dsn, notifying, pg_server, spans):
@@ -198,7 +194,7 @@ async def test_a_pooled_connection(instrument, postgres_dsn, notifying, pg_serve
     async with pool, pool.acquire() as connection:
         await connection.add_listener(CHANNEL, callback)
         await notifying.execute(f"NOTIFY {CHANNEL}")
-        await asyncio.wait_for(callback.called.wait(), 5)
+        await asyncio.wait_for(callback.called.wait(), 30)
         expected = type(connection)
         await connection.remove_listener(CHANNEL, callback)
 
