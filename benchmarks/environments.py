@@ -126,8 +126,9 @@ def _install(folder: Path, wanted: Sequence[str], pins: Sequence[str]) -> None:
 
 def _pip(folder: Path, *arguments: str) -> None:
     command = [sys.executable, "-m", "pip", "--python", str(folder / "bin" / "python"), *arguments]
+    # Pip takes a project in the folder it runs in for installed.
     done = subprocess.run(
-        command, capture_output=True, text=True, check=False, env=_own_environment()
+        command, capture_output=True, text=True, check=False, env=_own_environment(), cwd=folder
     )
     if done.returncode:
         errors = [line for line in done.stderr.splitlines() if line.startswith("ERROR")]
