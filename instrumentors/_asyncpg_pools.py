@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
     from eai_autotrace.instrumentation.active import Tracing
     from eai_autotrace.instrumentation.gauges import Gauges
-    from eai_autotrace.instrumentation.patch import Patch
+    from eai_autotrace.patching.patch import Patch
     from eai_autotrace.semconv.metrics import Metric
 
     Watcher = Callable[[Any, BaseException | None], None]

@@ -21,8 +21,8 @@ from opentelemetry.trace import SpanKind
 
 from eai_autotrace.instrumentation.active import get_current
 from eai_autotrace.instrumentation.fetches import Fetching, FetchOperation
-from eai_autotrace.instrumentation.guard import guard, report
 from eai_autotrace.instrumentation.metrics import Recorder
+from eai_autotrace.patching.guard import guard, report
 from eai_autotrace.semconv import genai
 from eai_autotrace.semconv.attributes import (
     EAI_GEN_AI_TIME_TO_FIRST_TOKEN,

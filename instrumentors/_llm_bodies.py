@@ -16,7 +16,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final
 
 from eai_autotrace.instrumentation.events import Splitter, events
-from eai_autotrace.instrumentation.guard import report
+from eai_autotrace.patching.guard import report
 from eai_autotrace.semconv.attributes import EAI_OUTCOME
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from eai_autotrace.instrumentors._llm_price_table import PRICES
 
-from eai_autotrace.instrumentation.guard import guard
+from eai_autotrace.patching.guard import guard
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping

@@ -22,6 +22,7 @@ from eai_autotrace.instrumentors import (
     _aio_pika_publish,
     _aio_pika_settle,
 )
+from eai_autotrace.instrumentors._libraries import LIBRARIES
 
 from eai_autotrace.instrumentation import Instrumentor
 
@@ -33,7 +34,7 @@ if TYPE_CHECKING:
 class AioPikaInstrumentor(Instrumentor):
     """Trace aio-pika, and publishing with aiormq."""
 
-    library = "aio-pika >= 8, < 11"
+    library = LIBRARIES["aio_pika"].requirement
 
     def targets_for(self, config: Config) -> tuple[AnyTarget, ...]:
         """The functions that publish, consume, settle, and those of the patterns."""

@@ -15,6 +15,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from eai_autotrace.instrumentors import _llm_anthropic as anthropic
+from eai_autotrace.instrumentors._libraries import LIBRARIES
 from eai_autotrace.instrumentors._llm import Route
 from eai_autotrace.instrumentors._stainless import Library, Routes, Stainless, describe_error
 
@@ -54,8 +55,7 @@ LIBRARY: Final = Library(
 class AnthropicInstrumentor(Instrumentor):
     """Trace the ``anthropic`` package."""
 
-    library = "anthropic >= 0.39, < 3"
-    supersedes = ("genai_anthropic",)
+    library = LIBRARIES["anthropic"].requirement
 
     def targets_for(self, config: Config) -> tuple[AnyTarget, ...]:
         """The functions that every request and every response passes."""

@@ -26,6 +26,7 @@ from eai_autotrace.instrumentors._asyncpg_pools import Pools
 from eai_autotrace.instrumentors._asyncpg_queries import Queries
 from eai_autotrace.instrumentors._asyncpg_quiet import Quiet
 from eai_autotrace.instrumentors._asyncpg_sessions import Sessions
+from eai_autotrace.instrumentors._libraries import LIBRARIES
 
 from eai_autotrace.instrumentation import Carrier, Failure, Instrumentor, Target
 from eai_autotrace.instrumentation.gauges import Gauges
@@ -46,7 +47,7 @@ _CONNECT: Final = "asyncpg.connect_utils"
 class AsyncpgInstrumentor(Instrumentor):
     """Trace and measure asyncpg's connections, prepared statements, cursors and pools."""
 
-    library = "asyncpg >= 0.27, < 1"
+    library = LIBRARIES["asyncpg"].requirement
 
     @cached_property
     def _gauges(self) -> Gauges:

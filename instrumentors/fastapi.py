@@ -16,6 +16,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from eai_autotrace.instrumentors._asgi import ROUTES, Requests, background_tasks, route
+from eai_autotrace.instrumentors._libraries import LIBRARIES
 from opentelemetry import trace
 
 from eai_autotrace.instrumentation import Instrumentor, Notice, Step, guard
@@ -121,7 +122,7 @@ def _fault(fault: Any) -> str:
 class FastAPIInstrumentor(Instrumentor):
     """Trace ``fastapi.FastAPI``."""
 
-    library = "fastapi >= 0.95, < 1"
+    library = LIBRARIES["fastapi"].requirement
 
     def targets_for(self, config: Config) -> tuple[AnyTarget, ...]:
         """The application, its routes, its background tasks and its validation errors."""

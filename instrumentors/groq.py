@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
+from eai_autotrace.instrumentors._libraries import LIBRARIES
 from eai_autotrace.instrumentors._llm_openai_routes import under
 from eai_autotrace.instrumentors._stainless import Library, Routes, Stainless, describe_error
 
@@ -28,7 +29,7 @@ LIBRARY: Final = Library(
 class GroqInstrumentor(Instrumentor):
     """Trace the ``groq`` package."""
 
-    library = "groq >= 0.11, < 2"
+    library = LIBRARIES["groq"].requirement
 
     def targets_for(self, config: Config) -> tuple[AnyTarget, ...]:
         """The functions that every request and every response passes."""

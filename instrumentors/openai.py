@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
+from eai_autotrace.instrumentors._libraries import LIBRARIES
 from eai_autotrace.instrumentors._llm_openai_routes import ROUTES
 from eai_autotrace.instrumentors._stainless import Library, Routes, Stainless, describe_error
 
@@ -50,8 +51,7 @@ LIBRARY: Final = Library(
 class OpenAIInstrumentor(Instrumentor):
     """Trace the ``openai`` package."""
 
-    library = "openai >= 1.40, < 4"
-    supersedes = ("openai_v2", "genai_openai")
+    library = LIBRARIES["openai"].requirement
 
     def targets_for(self, config: Config) -> tuple[AnyTarget, ...]:
         """The functions that every request and every response passes."""

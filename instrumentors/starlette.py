@@ -14,6 +14,7 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 from eai_autotrace.instrumentors._asgi import ROUTES, Requests, background_tasks
+from eai_autotrace.instrumentors._libraries import LIBRARIES
 
 from eai_autotrace.instrumentation import Instrumentor
 
@@ -33,7 +34,7 @@ def _is_plain(app: Any, scope: MutableMapping[str, Any]) -> bool:  # noqa: ARG00
 class StarletteInstrumentor(Instrumentor):
     """Trace ``starlette.applications.Starlette``."""
 
-    library = "starlette >= 0.27, < 2"
+    library = LIBRARIES["starlette"].requirement
 
     def targets_for(self, config: Config) -> tuple[AnyTarget, ...]:
         """The application, its routes and its background tasks."""

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from eai_autotrace.instrumentation.guard import reporter
+from eai_autotrace.patching.guard import reporter
 
 pytest_plugins = ["eai_autotrace.testing"]
 

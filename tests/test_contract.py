@@ -7,6 +7,7 @@ from importlib.metadata import entry_points
 from pathlib import Path
 
 import pytest
+from eai_autotrace.instrumentors._libraries import LIBRARIES
 
 from eai_autotrace.config import Config
 from eai_autotrace.instrumentation import Instrumentor
@@ -52,6 +53,7 @@ def test_every_module_has_an_entry_point_and_back():
     }
 
     assert {f"{found.name} = {found.module}" for found in OURS} == modules
+    assert {found.name.removeprefix("eai_") for found in OURS} == LIBRARIES.keys()
 
 
 def test_every_module_has_a_page():
@@ -72,6 +74,7 @@ def test_an_instrumentor_says_what_it_is(entry_point):
 
     assert issubclass(kind, Instrumentor)
     assert kind.__name__.endswith("Instrumentor")
+    assert kind.library == LIBRARIES[entry_point.name.removeprefix("eai_")].requirement
     assert " >= " in kind.library
     assert ", < " in kind.library
     assert kind().targets_for(Config())

@@ -19,8 +19,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 import wrapt
 
-from eai_autotrace.instrumentation.guard import guard
-from eai_autotrace.instrumentation.patch import Patch
+from eai_autotrace.patching.guard import guard
+from eai_autotrace.patching.patch import Patch
 
 if TYPE_CHECKING:
     from collections.abc import Callable

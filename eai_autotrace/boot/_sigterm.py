@@ -17,8 +17,8 @@ import signal
 import threading
 from typing import TYPE_CHECKING, Any
 
-from eai_autotrace.instrumentation.guard import guard
-from eai_autotrace.instrumentation.patch import Patch
+from eai_autotrace.patching.guard import guard
+from eai_autotrace.patching.patch import Patch
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -29,7 +29,7 @@ from typing import TYPE_CHECKING, Final
 from eai_autotrace.boot._flush import Providers
 from eai_autotrace.boot._hooks import await_hooks
 from eai_autotrace.boot._sigterm import DefaultAction
-from eai_autotrace.instrumentation.guard import guard
+from eai_autotrace.patching.guard import guard
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -1,26 +1,34 @@
 """
-Which instrumentor traces which library.
+Which instrumentor traces which library, and when it is imported.
 
 Ours, where the installed version is one it is tested with; then another project's instrumentor for
 the same library is left out. Otherwise the other project's, so that a library that is too new or
 too old for ours still is traced. Each one is loaded apart: a failing one costs its own spans.
+
+Ours is imported when its library is, so that a start costs the same whatever is traced.
 """
 
 from __future__ import annotations
 
 import logging
+from contextlib import contextmanager
 from functools import cached_property
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+import wrapt
 from opentelemetry.instrumentation.dependencies import get_dependency_conflicts
 from opentelemetry.util._importlib_metadata import entry_points
 
+from eai_autotrace.instrumentors._libraries import LIBRARIES
+
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from importlib.metadata import EntryPoint
+    from types import ModuleType
 
     from eai_autotrace.config import Config
-    from eai_autotrace.instrumentation import Instrumentor
+    from eai_autotrace.instrumentors._libraries import Library
 
 _GROUP = "opentelemetry_instrumentor"
 _PACKAGE = "eai_autotrace."
@@ -49,23 +57,15 @@ class Loader:
 
     def load(self, entry_point: EntryPoint, **kwargs: Any) -> None:
         """Activate an entry point's instrumentor unless another one traces its library."""
-        try:
+        with _isolated(entry_point):
             reason = self._reason_against(entry_point)
-            if reason is None:
-                entry_point.load()().instrument(**kwargs)
-                _logger.debug("instrumentor %s is active", entry_point.name)
-            else:
+            if reason is not None:
                 text = "instrumentor %s is left out: %s"
                 _logger.log(reason.level, text, entry_point.name, reason.text)
-        except ModuleNotFoundError as missing:
-            _logger.debug("instrumentor %s is left out: %s", entry_point.name, missing)
-        except Exception as failure:
-            _logger.warning(
-                "instrumentor %s (%s) failed to load; the others are unaffected",
-                entry_point.name,
-                entry_point.value,
-                exc_info=failure,
-            )
+            elif _is_ours(entry_point):
+                _await_library(entry_point, kwargs)
+            else:
+                _activate(entry_point, kwargs)
 
     def has_rival(self, entry_point: EntryPoint) -> bool:
         """Whether an instrumentor is ours, and another project's is there for the same library."""
@@ -95,8 +95,7 @@ class Loader:
             return _Reason(logging.INFO, "another project's is preferred")
         if not _is_installed(entry_point):
             return _Reason(logging.DEBUG, "its library is not installed")
-        instrumentor: type[Instrumentor] = entry_point.load()
-        conflict = get_dependency_conflicts(instrumentor().instrumentation_dependencies())
+        conflict = get_dependency_conflicts([_facts(entry_point).requirement])
         if conflict is None:
             return None
         if conflict.found is None:
@@ -110,13 +109,51 @@ class Loader:
         found: dict[str, EntryPoint] = {}
         for entry_point in entry_points(group=_GROUP):
             if _is_ours(entry_point) and _is_installed(entry_point):
-                names = (entry_point.name, *entry_point.load().supersedes)
+                names = (entry_point.name, *_facts(entry_point).supersedes)
                 found.update({_library(name): entry_point for name in names})
         return found
 
 
+@contextmanager
+def _isolated(entry_point: EntryPoint) -> Iterator[None]:
+    """What an instrumentor raises is reported, and stops neither the others nor an import."""
+    try:
+        yield
+    except ModuleNotFoundError as missing:
+        _logger.debug("instrumentor %s is left out: %s", entry_point.name, missing)
+    except Exception as failure:
+        _logger.warning(
+            "instrumentor %s (%s) failed to load; the others are unaffected",
+            entry_point.name,
+            entry_point.value,
+            exc_info=failure,
+        )
+
+
+def _activate(entry_point: EntryPoint, arguments: dict[str, Any]) -> None:
+    entry_point.load()().instrument(**arguments)
+    _logger.debug("instrumentor %s is active", entry_point.name)
+
+
+def _await_library(entry_point: EntryPoint, arguments: dict[str, Any]) -> None:
+    """Activate one of ours when its library is imported, or now where it has been."""
+    once = iter((entry_point,))
+
+    def activate(_: ModuleType) -> None:
+        with _isolated(entry_point):
+            for awaited in once:
+                _activate(awaited, arguments)
+
+    for module in _facts(entry_point).modules:
+        wrapt.when_imported(module)(activate)
+
+
+def _facts(entry_point: EntryPoint) -> Library:
+    return LIBRARIES[_library(entry_point.name)]
+
+
 def _is_installed(entry_point: EntryPoint) -> bool:
-    """Whether the library of one of ours is there; where it is not, ours need not be imported."""
+    """Whether the library of one of ours is there; where it is not, nothing more is asked."""
     try:
         return find_spec(_library(entry_point.name)) is not None
     except (ImportError, ValueError):

@@ -26,7 +26,7 @@ import sys
 from pathlib import PurePath
 from typing import TYPE_CHECKING, Final
 
-from eai_autotrace.instrumentation.guard import guard
+from eai_autotrace.patching.guard import guard
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

@@ -11,7 +11,6 @@ from __future__ import annotations
 from eai_autotrace.instrumentation.callbacks import Dispatch, Registration, Traced
 from eai_autotrace.instrumentation.carriers import Carrier
 from eai_autotrace.instrumentation.failures import Failure
-from eai_autotrace.instrumentation.guard import guard
 from eai_autotrace.instrumentation.hooks import Hook, hook
 from eai_autotrace.instrumentation.instrumentor import Instrumentor
 from eai_autotrace.instrumentation.messages import Handler, Items, ItemsEnd
@@ -23,6 +22,7 @@ from eai_autotrace.instrumentation.requests import Exchange, Responses
 from eai_autotrace.instrumentation.servers import Server, Step, WebSockets
 from eai_autotrace.instrumentation.target import Inject, Target
 from eai_autotrace.instrumentation.watches import Detached, Watch
+from eai_autotrace.patching.guard import guard
 
 __all__ = [
     "Carrier",

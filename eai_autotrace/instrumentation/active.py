@@ -19,9 +19,9 @@ from opentelemetry.trace.propagation import _SPAN_KEY
 from eai_autotrace import __version__
 from eai_autotrace.config import Config
 from eai_autotrace.instrumentation.exceptions import Exceptions, qualified
-from eai_autotrace.instrumentation.guard import guard, report
 from eai_autotrace.instrumentation.metrics import Recorder
 from eai_autotrace.instrumentation.operation import Operation
+from eai_autotrace.patching.guard import guard, report
 from eai_autotrace.semconv.attributes import EAI_OUTCOME, ERROR_TYPE, SCHEMA_URL
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from opentelemetry.trace import Span, TracerProvider
 
     from eai_autotrace.instrumentation.metrics import Measures
-    from eai_autotrace.instrumentation.patch import Patch
+    from eai_autotrace.patching.patch import Patch
 
     Attributes = Mapping[str, Any]
 

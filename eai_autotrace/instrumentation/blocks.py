@@ -16,9 +16,9 @@ from opentelemetry.context import attach
 from opentelemetry.trace.propagation import _SPAN_KEY
 
 from eai_autotrace.instrumentation.active import get_current
-from eai_autotrace.instrumentation.guard import guard, report
 from eai_autotrace.instrumentation.handlings import Handling, beginner
 from eai_autotrace.instrumentation.messages import error_in
+from eai_autotrace.patching.guard import guard, report
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from eai_autotrace.instrumentation.handlings import Begin
     from eai_autotrace.instrumentation.metrics import Measures
     from eai_autotrace.instrumentation.operation import Operation
-    from eai_autotrace.instrumentation.patch import Patch
+    from eai_autotrace.patching.patch import Patch
 
 _STAY: Final = "__eai_stay__"
 

@@ -12,7 +12,7 @@ from collections.abc import AsyncGenerator
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Protocol
 
-from eai_autotrace.instrumentation.guard import report
+from eai_autotrace.patching.guard import report
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator

@@ -18,14 +18,14 @@ from opentelemetry.context import Context, attach, detach
 from opentelemetry.trace import Link
 
 from eai_autotrace.instrumentation.calls import async_call, end_plainly, sync_call
-from eai_autotrace.instrumentation.guard import guard
+from eai_autotrace.patching.guard import guard
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from eai_autotrace.instrumentation.active import Tracing
     from eai_autotrace.instrumentation.operation import Operation
-    from eai_autotrace.instrumentation.patch import Patch
+    from eai_autotrace.patching.patch import Patch
 
     Describe = Callable[[tuple[Any, ...], Sequence[Link]], Operation | None]
     Trace = Callable[["Callable[..., Any]"], "Traced"]

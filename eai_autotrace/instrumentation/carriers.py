@@ -11,14 +11,14 @@ from opentelemetry import propagate
 
 from eai_autotrace.instrumentation.active import is_suppressed
 from eai_autotrace.instrumentation.arguments import Parameter
-from eai_autotrace.instrumentation.guard import guard
+from eai_autotrace.patching.guard import guard
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from eai_autotrace.instrumentation.active import Tracing
     from eai_autotrace.instrumentation.arguments import Arguments
-    from eai_autotrace.instrumentation.patch import Patch
+    from eai_autotrace.patching.patch import Patch
 
 
 @dataclass(frozen=True)

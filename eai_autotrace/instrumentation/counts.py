@@ -7,15 +7,15 @@ from functools import wraps
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from eai_autotrace.instrumentation.active import is_cancellation
-from eai_autotrace.instrumentation.guard import guard
 from eai_autotrace.instrumentation.metrics import Recorder
+from eai_autotrace.patching.guard import guard
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from eai_autotrace.instrumentation.active import Tracing
     from eai_autotrace.instrumentation.metrics import Measures
-    from eai_autotrace.instrumentation.patch import Patch
+    from eai_autotrace.patching.patch import Patch
 
 
 @dataclass(frozen=True)

@@ -20,9 +20,9 @@ from opentelemetry.trace import INVALID_SPAN
 
 from eai_autotrace.instrumentation.active import NOTHING, Active, get_current, is_suppressed
 from eai_autotrace.instrumentation.calls import async_call, sync_call
-from eai_autotrace.instrumentation.guard import report
 from eai_autotrace.instrumentation.metrics import Recorder
 from eai_autotrace.instrumentation.operation import Operation
+from eai_autotrace.patching.guard import report
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from eai_autotrace.instrumentation.active import Tracing
     from eai_autotrace.instrumentation.arguments import Arguments
     from eai_autotrace.instrumentation.metrics import Measures
-    from eai_autotrace.instrumentation.patch import Patch
+    from eai_autotrace.patching.patch import Patch
 
 _CURRENT: Final[ContextVar[Fetching | None]] = ContextVar("eai_autotrace.fetch", default=None)
 

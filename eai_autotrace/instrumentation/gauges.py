@@ -7,7 +7,7 @@ from weakref import WeakKeyDictionary
 
 from opentelemetry.metrics import Observation
 
-from eai_autotrace.instrumentation.guard import guard
+from eai_autotrace.patching.guard import guard
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from eai_autotrace.instrumentation.active import NOTHING, Active
 from eai_autotrace.instrumentation.deliveries import keep
-from eai_autotrace.instrumentation.guard import report
 from eai_autotrace.instrumentation.operation import Operation
+from eai_autotrace.patching.guard import report
 from eai_autotrace.semconv.attributes import EAI_MESSAGING_SETTLEMENT, ERROR_TYPE
 
 if TYPE_CHECKING:
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from eai_autotrace.instrumentation.active import Tracing
     from eai_autotrace.instrumentation.metrics import Measures
-    from eai_autotrace.instrumentation.patch import Patch
+    from eai_autotrace.patching.patch import Patch
 
     Begin = Callable[[tuple[Any, ...], dict[str, Any]], Active]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from eai_autotrace.instrumentation.guard import report
+from eai_autotrace.patching.guard import report
 
 if TYPE_CHECKING:
     from collections.abc import Callable

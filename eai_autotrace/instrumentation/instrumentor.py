@@ -10,8 +10,8 @@ from opentelemetry.instrumentation.instrumentor import BaseInstrumentor
 
 from eai_autotrace.config.process import configuration
 from eai_autotrace.instrumentation.active import Tracing, error_type
-from eai_autotrace.instrumentation.guard import guard
-from eai_autotrace.instrumentation.patch import MissingTargetError, Patch
+from eai_autotrace.patching.guard import guard
+from eai_autotrace.patching.patch import MissingTargetError, Patch
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping
@@ -53,14 +53,11 @@ class Instrumentor(BaseInstrumentor):
     Attributes:
         library: The requirement that the library must meet, such as ``"asyncpg >= 0.27"``.
         targets: The functions to patch, where no setting changes them; see `targets_for`.
-        supersedes: Names of other projects' instrumentors for the same library, besides the
-            library's own name.
         missing: The targets that the imported version does not have.
     """
 
     library: ClassVar[str]
     targets: ClassVar[tuple[AnyTarget, ...]] = ()
-    supersedes: ClassVar[tuple[str, ...]] = ()
 
     def __init__(self) -> None:
         # One object for each class, made again on every call: keep what it knows.

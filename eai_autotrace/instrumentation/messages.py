@@ -16,8 +16,8 @@ from opentelemetry.context import _RUNTIME_CONTEXT, Context
 from eai_autotrace.instrumentation.active import NOTHING
 from eai_autotrace.instrumentation.arguments import Parameter
 from eai_autotrace.instrumentation.calls import any_call, async_call, end_plainly
-from eai_autotrace.instrumentation.guard import guard
 from eai_autotrace.instrumentation.handlings import CURRENT, Handling, beginner
+from eai_autotrace.patching.guard import guard
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from eai_autotrace.instrumentation.handlings import Begin
     from eai_autotrace.instrumentation.metrics import Measures
     from eai_autotrace.instrumentation.operation import Operation
-    from eai_autotrace.instrumentation.patch import Patch
+    from eai_autotrace.patching.patch import Patch
 
 _TRACED: Final = "__eai_traced__"
 _ITEM: Final = "__eai_item__"

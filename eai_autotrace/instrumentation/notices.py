@@ -6,13 +6,13 @@ from dataclasses import dataclass
 from functools import wraps
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from eai_autotrace.instrumentation.guard import report
+from eai_autotrace.patching.guard import report
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from eai_autotrace.instrumentation.active import Tracing
-    from eai_autotrace.instrumentation.patch import Patch
+    from eai_autotrace.patching.patch import Patch
 
 
 @dataclass(frozen=True)

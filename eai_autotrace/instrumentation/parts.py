@@ -13,7 +13,7 @@ from functools import wraps
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from eai_autotrace.instrumentation.active import NOTHING, Active
-from eai_autotrace.instrumentation.guard import report
+from eai_autotrace.patching.guard import report
 from eai_autotrace.semconv.attributes import EAI_OUTCOME
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from eai_autotrace.instrumentation.active import Tracing
     from eai_autotrace.instrumentation.metrics import Measures
     from eai_autotrace.instrumentation.operation import Operation
-    from eai_autotrace.instrumentation.patch import Patch
+    from eai_autotrace.patching.patch import Patch
 
     Open = MutableMapping[int, "Whole"]
 

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from eai_autotrace.instrumentation.active import NOTHING, Active
 from eai_autotrace.instrumentation.deliveries import Fetched, keep
-from eai_autotrace.instrumentation.guard import guard, report
 from eai_autotrace.instrumentation.metrics import Recorder
+from eai_autotrace.patching.guard import guard, report
 from eai_autotrace.semconv.attributes import EAI_OUTCOME
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from eai_autotrace.instrumentation.active import Tracing
     from eai_autotrace.instrumentation.metrics import Measures
     from eai_autotrace.instrumentation.operation import Operation
-    from eai_autotrace.instrumentation.patch import Patch
+    from eai_autotrace.patching.patch import Patch
 
 _EMPTY: Final = {EAI_OUTCOME: "empty"}
 

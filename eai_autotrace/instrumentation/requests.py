@@ -8,8 +8,8 @@ from time import time_ns
 from typing import TYPE_CHECKING, Any, Final
 
 from eai_autotrace.instrumentation.active import NOTHING, Active
-from eai_autotrace.instrumentation.guard import guard, report
 from eai_autotrace.instrumentation.operation import Operation
+from eai_autotrace.patching.guard import guard, report
 from eai_autotrace.semconv.attributes import (
     EAI_OUTCOME,
     EAI_TIME_TO_FIRST_BYTE,

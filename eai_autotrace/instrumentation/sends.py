@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final
 from eai_autotrace.instrumentation.active import NOTHING, Active
 from eai_autotrace.instrumentation.arguments import Parameter
 from eai_autotrace.instrumentation.calls import async_call
-from eai_autotrace.instrumentation.guard import guard, report
+from eai_autotrace.patching.guard import guard, report
 from eai_autotrace.semconv.tracecontext import inject
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from eai_autotrace.instrumentation.active import Tracing
     from eai_autotrace.instrumentation.metrics import Measures
     from eai_autotrace.instrumentation.operation import Operation
-    from eai_autotrace.instrumentation.patch import Patch
+    from eai_autotrace.patching.patch import Patch
 
     Begin = Callable[[tuple[Any, ...], dict[str, Any]], Active]
 

@@ -15,9 +15,9 @@ from functools import wraps
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from eai_autotrace.instrumentation.active import NOTHING
-from eai_autotrace.instrumentation.guard import guard, report
 from eai_autotrace.instrumentation.requests import Request, Responses
 from eai_autotrace.instrumentation.websockets import Connection
+from eai_autotrace.patching.guard import guard, report
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -25,8 +25,8 @@ if TYPE_CHECKING:
     from eai_autotrace.instrumentation.active import Tracing
     from eai_autotrace.instrumentation.metrics import Measures
     from eai_autotrace.instrumentation.operation import Operation
-    from eai_autotrace.instrumentation.patch import Patch
     from eai_autotrace.instrumentation.requests import Exchange, Receive, Scope, Send
+    from eai_autotrace.patching.patch import Patch
 
 _KEY = "eai_autotrace.request"
 

@@ -22,8 +22,8 @@ from eai_autotrace.instrumentation.calls import (
     end_plainly,
     sync_call,
 )
-from eai_autotrace.instrumentation.guard import guard
 from eai_autotrace.instrumentation.streams import async_stream, stream
+from eai_autotrace.patching.guard import guard
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from eai_autotrace.instrumentation.active import Active, Tracing
     from eai_autotrace.instrumentation.metrics import Measures
     from eai_autotrace.instrumentation.operation import Operation
-    from eai_autotrace.instrumentation.patch import Patch
+    from eai_autotrace.patching.patch import Patch
 
     Function = Callable[..., Any]
 

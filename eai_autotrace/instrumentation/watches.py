@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from opentelemetry.context import Context, attach, detach
 
-from eai_autotrace.instrumentation.guard import guard, report
+from eai_autotrace.patching.guard import guard, report
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from eai_autotrace.instrumentation.active import Tracing
-    from eai_autotrace.instrumentation.patch import Patch
+    from eai_autotrace.patching.patch import Patch
 
     Watcher = Callable[[Any, BaseException | None], None]
 

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any, Final, cast
 from opentelemetry.context import Context
 from opentelemetry.trace import Link, SpanKind
 
-from eai_autotrace.instrumentation.guard import guard, report
 from eai_autotrace.instrumentation.operation import Operation
 from eai_autotrace.instrumentation.requests import Exchange
+from eai_autotrace.patching.guard import guard, report
 from eai_autotrace.semconv.attributes import (
     EAI_OUTCOME,
     EAI_WEBSOCKET_CLOSE_CODE,

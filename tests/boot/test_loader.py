@@ -205,3 +205,45 @@ def test_missing_libraries_are_no_news(run_python, environment_without, missing,
 
     assert done.stdout.splitlines() == [f"{module} True" for module in traced]
     assert done.stderr == ""
+
+
+LAZY = """
+import sys
+ours = "eai_autotrace.instrumentors."
+print(sorted(n.removeprefix(ours) for n in sys.modules if n.startswith(ours)))
+print("eai_autotrace.instrumentation" in sys.modules)
+import {module}
+print(sorted(n.removeprefix(ours) for n in sys.modules if n.startswith(ours) and "._" not in n))
+"""
+
+
+@pytest.mark.parametrize(
+    ("module", "loaded"),
+    [
+        ("colorsys", []),
+        ("asyncpg", ["asyncpg"]),
+        ("aio_pika", ["aio_pika"]),
+        ("aiormq", ["aio_pika"]),
+        ("fastapi", ["fastapi", "starlette"]),
+    ],
+)
+def test_instrumentors_are_imported_with_their_libraries(run_python, module, loaded):
+    """
+    A start imports no instrumentor, nor what they are made of; the import of a library does.
+    """
+    done = run_python(LAZY.format(module=module), wrapped=True, **QUIET)
+
+    assert (done.stdout, done.stderr) == (f"['_libraries']\nFalse\n{loaded}\n", "")
+
+
+def test_what_is_loaded_can_be_seen(run_python):
+    """
+    With debugging on, the log says when an instrumentor becomes active: at its library's import.
+    """
+    code = "print('-', flush=True)\nimport asyncpg, asyncpg.pool"
+
+    done = run_python(code, wrapped=True, DEBUG_TRACING="true", **QUIET)
+
+    lines = [line.partition("instrumentor ")[2] for line in done.stderr.splitlines()]
+    assert lines.count("eai_asyncpg is active") == 1
+    assert not [line for line in lines if line.startswith("eai_fastapi is active")]

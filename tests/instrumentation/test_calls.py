@@ -7,7 +7,7 @@ import logging
 import pytest
 
 from eai_autotrace.instrumentation import Inject, Operation, Target
-from eai_autotrace.instrumentation.guard import reporter
+from eai_autotrace.patching.guard import reporter
 
 HELLO = {
     "name": "toy hello",

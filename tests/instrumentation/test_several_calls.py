@@ -28,7 +28,7 @@ from eai_autotrace.instrumentation import (
     Whole,
 )
 from eai_autotrace.instrumentation.gauges import Gauges
-from eai_autotrace.instrumentation.guard import reporter
+from eai_autotrace.patching.guard import reporter
 from eai_autotrace.semconv.metrics import UP_DOWN_COUNTER, Metric
 
 KEPT = {}

@@ -5,7 +5,7 @@ import logging
 
 import pytest
 
-from eai_autotrace.instrumentation.guard import guard, reporter
+from eai_autotrace.patching.guard import guard, reporter
 
 
 def test_a_failure_is_reported_once_and_counted(lenient, caplog):

@@ -1,0 +1,1 @@
+"""How code of ours is put around somebody else's: replaced functions, and the boundary between."""
