@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sys
 from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Any, Final
 
@@ -14,12 +15,14 @@ from eai_autotrace.instrumentation import (
     Exchange,
     Measure,
     Measures,
+    Notice,
     Operation,
     Responses,
     Server,
     Step,
     Target,
     WebSockets,
+    exchange_of,
     hook,
 )
 from eai_autotrace.semconv import forwarded, http, metrics
@@ -49,6 +52,7 @@ if TYPE_CHECKING:
     Pairs = Iterable[tuple[bytes, bytes]]
 
 _WEBSOCKET: Final = "WEBSOCKET"
+BELOW: Final = "/{path}"
 _EXCEPTION: Final = "http.server.request.exception"
 _MEASURES: Final = {
     "duration": Measure(metrics.HTTP_SERVER_REQUEST_DURATION),
@@ -258,10 +262,10 @@ def route(exchange: Exchange, found: Any, scope: Scope) -> None:
 
 
 def _mount(exchange: Exchange, mount: Any, scope: Scope) -> None:  # noqa: ARG001
-    """A mount's template goes before those of its routes; without routes it is the route."""
+    """A mount's template goes before those of its routes; without routes, all below is one."""
     exchange.pass_mount(mount, mount.path)
     if not mount.routes:
-        exchange.route = exchange.prefix
+        exchange.route = exchange.prefix + BELOW
 
 
 def _host(exchange: Exchange, host: Any, scope: Scope) -> None:  # noqa: ARG001
@@ -280,12 +284,33 @@ def _template(found: Any, scope: Scope) -> str:
     return str(found.path_format)
 
 
+def _redirect(*_: object, **__: object) -> None:
+    """
+    A router that redirects for a slash has matched the route: that is in its frame only.
+
+    Looking there costs requests nothing that are not redirected, and matches nothing again.
+    """
+    frame = sys._getframe(2)  # noqa: SLF001 - 0 is this one, 1 the wrapper's
+    if "redirect_scope" in frame.f_code.co_varnames:
+        known = frame.f_locals
+        exchange = exchange_of(known["scope"])
+        if exchange is not None:
+            found = known["route"]
+            # FastAPI >= 0.137 has included routers among the routes, which do not keep what matched.
+            while hasattr(found, "effective_candidates"):
+                _, _, route, context = found._match(known["redirect_scope"])  # noqa: SLF001
+                found = getattr(context, "starlette_route", None) or context or route
+            is_mount = hasattr(found, "routes")
+            exchange.route = exchange.prefix + (found.path if is_mount else found.path_format)
+
+
 # Both instrumentors have them: each is complete when the other is switched off.
 ROUTES: Final = (
     Step("starlette.routing", "Route.handle", route),
     Step("starlette.routing", "WebSocketRoute.handle", route),
     Step("starlette.routing", "Mount.handle", _mount),
     Step("starlette.routing", "Host.handle", _host),
+    Notice("starlette.responses", "RedirectResponse.__init__", _redirect),
 )
 
 

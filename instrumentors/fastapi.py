@@ -15,7 +15,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from eai_autotrace.instrumentors._asgi import ROUTES, Requests, background_tasks, route
+from eai_autotrace.instrumentors._asgi import BELOW, ROUTES, Requests, background_tasks, route
 from eai_autotrace.instrumentors._libraries import LIBRARIES
 from opentelemetry import trace
 
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, MutableMapping
 
     from eai_autotrace.config import Config
+    from eai_autotrace.instrumentation import Exchange
     from eai_autotrace.instrumentation.instrumentor import AnyTarget
 
     Scope = MutableMapping[str, Any]
@@ -104,6 +105,13 @@ def _keep_from_exporting(app: Any) -> None:
         app._telemetry = {**configured, "auto_configure": False}  # noqa: SLF001
 
 
+def _frontend(exchange: Exchange, routes: Any, scope: Scope) -> None:  # noqa: ARG001
+    """The files of a frontend are one route: what is before the file's name is no parameter."""
+    path = scope["path"].removeprefix(scope.get("root_path", ""))
+    before = path.removesuffix(scope["fastapi"]["frontend_path"]).rstrip("/")
+    exchange.route = f"{exchange.prefix}{before}{BELOW}"
+
+
 def _invalid(error: Any, *_: object, **__: object) -> None:
     """The faults of a request that did not validate, without any value of it."""
     span = trace.get_current_span()
@@ -133,6 +141,7 @@ class FastAPIInstrumentor(Instrumentor):
                 "fastapi.applications", "FastAPI.__call__", _is_ours, prepare=native.prepare
             ),
             Step("fastapi.routing", "APIRoute.handle", route),
+            Step("fastapi.routing", "_FrontendRouteGroup.handle", _frontend),
             Notice("fastapi.exceptions", "RequestValidationError.__init__", _invalid),
             *ROUTES,
             *background_tasks(config),

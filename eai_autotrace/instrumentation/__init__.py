@@ -19,7 +19,7 @@ from eai_autotrace.instrumentation.notices import Notice
 from eai_autotrace.instrumentation.operation import KnownOperation, Operation
 from eai_autotrace.instrumentation.parts import Part, PartsEnd, Whole
 from eai_autotrace.instrumentation.requests import Exchange, Responses
-from eai_autotrace.instrumentation.servers import Server, Step, WebSockets
+from eai_autotrace.instrumentation.servers import Server, Step, WebSockets, exchange_of
 from eai_autotrace.instrumentation.target import Inject, Target
 from eai_autotrace.instrumentation.watches import Detached, Watch
 from eai_autotrace.patching.guard import guard
@@ -52,6 +52,7 @@ __all__ = [
     "Watch",
     "WebSockets",
     "Whole",
+    "exchange_of",
     "guard",
     "hook",
 ]

@@ -31,6 +31,12 @@ if TYPE_CHECKING:
 _KEY = "eai_autotrace.request"
 
 
+def exchange_of(scope: Scope) -> Exchange | None:
+    """The exchange under way that an ASGI scope, or a copy of it, belongs to."""
+    exchange: Exchange | None = scope.get(_KEY)
+    return None if exchange is None or exchange.ended else exchange
+
+
 @dataclass(frozen=True)
 class WebSockets:
     """
@@ -175,9 +181,9 @@ class Step:
         @wraps(patch.original)
         async def wrapper(app: Any, scope: Scope, receive: Receive, send: Send) -> None:
             try:
-                request = scope.get(_KEY)
-                if request is not None and not request.ended and patch.active:
-                    notice(request, app, scope)
+                exchange = scope.get(_KEY)
+                if exchange is not None and not exchange.ended and patch.active:
+                    notice(exchange, app, scope)
             except Exception as failure:  # noqa: BLE001 - the boundary
                 report(what, failure)
             await patch.original(app, scope, receive, send)

@@ -27,6 +27,7 @@ def app(tmp_path):
             Route("/boom", _boom),
             Mount("/sub/{tenant}", routes=[Route("/y/{name}", _hello), Mount("/deep", inner)]),
             Mount("/static", StaticFiles(directory=tmp_path)),
+            Mount("/", StaticFiles(directory=tmp_path)),
         ]
     )
 
@@ -42,10 +43,12 @@ NAMES = {
     "/hello/1": ["GET /hello/{number}"],
     "/sub/acme/y/z": ["GET /sub/{tenant}/y/{name}"],
     "/sub/acme/deep/x/z": ["GET /sub/{tenant}/deep/x/{name}"],
-    "/static/a.txt": ["GET /static"],
-    "/static/none.txt": ["GET /static"],
+    "/static/a.txt": ["GET /static/{path}"],
+    "/static/none.txt": ["GET /static/{path}"],
+    "/a.txt": ["GET /{path}"],
     "/sub/acme/none": ["GET"],
-    "/none": ["GET"],
+    "/sub/acme/y/z/": ["GET /sub/{tenant}/y/{name}"],
+    "/sub/acme/deep": ["GET /sub/{tenant}/deep"],
     "/boom": ["GET /boom"],
 }
 
