@@ -76,7 +76,12 @@ class CpuGauge(Gauge):
 
 
 class StartGauge(Gauge):
-    """CPU time of a Python that does nothing, without its wrapper's own, in milliseconds."""
+    """
+    CPU time of a Python that does nothing, without its wrapper's own, in milliseconds.
+
+    It runs in a folder of its own: the wrapper puts the folder it is called in on the path, and in
+    a checkout every peer would find this project.
+    """
 
     def _open(self) -> None:
         setting = self._setting
@@ -97,18 +102,19 @@ class StartGauge(Gauge):
         name, *arguments = self._setting.peer.wrapper
         wrapper = self._setting.environment.folder / "bin" / name
         command = [str(wrapper), *arguments, "/usr/bin/env", "-0"]
-        printed = subprocess.check_output(command, env=self._environment, text=True)
+        folder = self._setting.folder
+        printed = subprocess.check_output(command, env=self._environment, cwd=folder, text=True)
         return dict(line.split("=", 1) for line in printed.split("\0") if "=" in line)
 
     def _start(self) -> float:
-        null = os.open(os.devnull, os.O_RDWR)
-        actions = [(os.POSIX_SPAWN_DUP2, null, number) for number in (0, 1, 2)]
-        program, *_ = self._command
-        pid = os.posix_spawn(program, self._command, self._environment, file_actions=actions)
-        os.close(null)
-        _, status, used = os.wait4(pid, 0)
+        null, folder = subprocess.DEVNULL, self._setting.folder
+        with subprocess.Popen(
+            self._command, env=self._environment, cwd=folder, stdin=null, stdout=null, stderr=null
+        ) as process:
+            _, status, used = os.wait4(process.pid, 0)
+            process.returncode = os.waitstatus_to_exitcode(status)
         if status:
-            raise RuntimeError(f"ended with {os.waitstatus_to_exitcode(status)}")
+            raise RuntimeError(f"ended with {process.returncode}")
         return used.ru_utime + used.ru_stime
 
 

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import logging
 from contextlib import contextmanager
-from functools import cached_property
+from functools import cache, cached_property
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from importlib.metadata import EntryPoint
     from types import ModuleType
+
+    from opentelemetry.instrumentation.dependencies import DependencyConflict
 
     from eai_autotrace.config import Config
     from eai_autotrace.instrumentors._libraries import Library
@@ -95,7 +97,7 @@ class Loader:
             return _Reason(logging.INFO, "another project's is preferred")
         if not _is_installed(entry_point):
             return _Reason(logging.DEBUG, "its library is not installed")
-        conflict = get_dependency_conflicts([_facts(entry_point).requirement])
+        conflict = _conflict(_facts(entry_point).requirement)
         if conflict is None:
             return None
         if conflict.found is None:
@@ -146,6 +148,13 @@ def _await_library(entry_point: EntryPoint, arguments: dict[str, Any]) -> None:
 
     for module in _facts(entry_point).modules:
         wrapt.when_imported(module)(activate)
+
+
+@cache
+def _conflict(requirement: str) -> DependencyConflict | None:
+    """Asked for ours and for its rivals; each answer reads the library's whole metadata."""
+    conflict: DependencyConflict | None = get_dependency_conflicts([requirement])
+    return conflict
 
 
 def _facts(entry_point: EntryPoint) -> Library:

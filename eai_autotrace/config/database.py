@@ -16,7 +16,7 @@ def _database(default: Any, name: str, description: str, kind: Kind = FLAG) -> A
     return setting(default, description, kind, variables=(variable,), group=_GROUP)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, init=False, repr=False, eq=False)
 class DatabaseSettings:
     """Settings of database clients."""
 

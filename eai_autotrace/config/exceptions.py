@@ -11,7 +11,7 @@ from eai_autotrace.config.parse import FLAG, choice
 _GROUP: Final = "Exceptions"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, init=False, repr=False, eq=False)
 class ExceptionSettings:
     """Settings of exceptions that end a request or the handling of a message."""
 

@@ -16,7 +16,7 @@ def _http(default: Any, variable: str, description: str, kind: Kind = FLAG) -> A
     return setting(default, description, kind, variables=(variable,), group=_GROUP)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, init=False, repr=False, eq=False)
 class HttpSettings:
     """Settings of FastAPI, Starlette, and what they have in common."""
 

@@ -15,7 +15,7 @@ def _llm(default: Any, variable: str, description: str, kind: Kind = FLAG) -> An
     return setting(default, description, kind, variables=(variable,), group=_GROUP)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, init=False, repr=False, eq=False)
 class LlmSettings:
     """Settings of LLM clients."""
 

@@ -16,7 +16,7 @@ def _messaging(default: Any, variable: str, description: str, kind: Kind = FLAG)
     return setting(default, description, kind, variables=(name,), group=_GROUP)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, init=False, repr=False, eq=False)
 class MessagingSettings:
     """Settings of messaging. Durations are in seconds."""
 

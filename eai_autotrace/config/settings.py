@@ -142,9 +142,28 @@ def _not_yet(what: str) -> str:
 _NO_EXPORTER = _not_yet("exporter of this name; use otlp")
 
 
-@dataclass(frozen=True)
+_EMPTY: Final[dict[str, Mapping[str, Any]]] = {"prefer": {}, "privacy": {}}
+
+
+@dataclass(frozen=True, init=False, repr=False, eq=False)
 class Config(HttpSettings, DatabaseSettings, MessagingSettings, LlmSettings, ExceptionSettings):
-    """The settings of one process. Durations are in seconds."""
+    """
+    The settings of one process. Durations are in seconds.
+
+    What a dataclass would write for a hundred fields costs every start 10 ms, so there is no more
+    than is needed: no comparison, and no text, which would show the secrets among the headers.
+    """
+
+    def __init__(self, **values: Any) -> None:
+        """
+        Settings by name; all others have their defaults.
+
+        Raises:
+            TypeError: There is no setting of that name.
+        """
+        for unknown in values.keys() - self.__dataclass_fields__.keys():
+            raise TypeError(f"there is no setting {unknown!r}")
+        vars(self).update(_EMPTY, **values)
 
     enabled: bool = setting(
         True,
