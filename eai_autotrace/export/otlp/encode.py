@@ -10,6 +10,7 @@ from __future__ import annotations
 import struct
 from typing import TYPE_CHECKING, Any, Final
 
+from eai_autotrace.export.otlp.mend import mended
 from eai_autotrace.export.otlp.values import KeyValues
 from eai_autotrace.export.otlp.wire import delimited, text, varint
 
@@ -41,18 +42,32 @@ class Encoder:
         self._resources: dict[int, tuple[Resource, bytes]] = {}
         self._scopes: dict[int, tuple[Any, bytes]] = {}
 
-    def encode(self, spans: Sequence[ReadableSpan]) -> bytes:
-        """The request, with spans of one resource and one scope together."""
+    def encode(self, spans: Sequence[ReadableSpan]) -> tuple[bytes, int]:
+        """
+        The request, with spans of one resource and one scope together.
+
+        Returns:
+            Its bytes, and how many spans are not in it because nothing can be told of them.
+        """
         groups: dict[tuple[int, int], list[bytes]] = {}
+        left_out = 0
         for span in spans:
+            try:
+                encoded = self._span(span)
+            except Exception:  # noqa: BLE001 - one span must not cost those beside it
+                encoded = self._mended(span)
+                if not encoded:
+                    left_out += 1
+                    continue
             key = (id(span._resource), id(span._instrumentation_scope))
             group = groups.get(key)
             if group is None:
                 group = self._group(groups, span)
-            group.append(delimited(b"\x12", self._span(span)))
-        return b"".join(
+            group.append(delimited(b"\x12", encoded))
+        body = b"".join(
             delimited(b"\x0a", self._resource_spans(*scopes)) for scopes in _by_resource(groups)
         )
+        return body, left_out
 
     def _group(self, groups: dict[tuple[int, int], list[bytes]], span: ReadableSpan) -> list[bytes]:
         """A new group, after what spans of this resource and scope have in common is encoded."""
@@ -120,6 +135,13 @@ class Encoder:
                 parts.append(tag + varint(dropped))
         parts += (_status(span._status), _flags(b"\x85\x01", parent))
         return b"".join(parts)
+
+    def _mended(self, span: ReadableSpan) -> bytes:
+        """A span that could not be encoded, as well as it can be; empty where not at all."""
+        try:
+            return self._span(mended(span))
+        except Exception:  # noqa: BLE001 - see encode
+            return b""
 
     def _name(self, key: tuple[str, Any]) -> bytes:
         if len(self._names) >= _MOST_KEPT:

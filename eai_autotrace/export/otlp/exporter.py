@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 TOO_LARGE: Final = "too_large"
 PARTIAL: Final = "partial"
+UNENCODABLE: Final = "unencodable"
+_BROKEN: Final = "they have no ids that OTLP could carry"
 _LONGEST: Final = 200
 
 
@@ -83,7 +85,8 @@ class OtlpExporter:
             left = deadline - time.monotonic()
             if left <= 0:
                 return Outcome("retry", "timeout", "no time left", taken=taken, dropped=dropped)
-            outcome = self._transport.send(self._encoder.encode(part), left)
+            body, left_out = self._encoder.encode(part)
+            outcome = self._transport.send(body, left)
             if outcome.reason == TOO_LARGE and len(part) > 1:
                 self._most = max(1, len(part) // 2)
                 continue
@@ -92,6 +95,8 @@ class OtlpExporter:
             taken += len(part)
             if outcome.kind == "rejected":
                 outcome = outcome._replace(dropped=len(part))
+            elif left_out:
+                outcome = Outcome("ok", UNENCODABLE, _BROKEN, dropped=outcome.dropped + left_out)
             if outcome.dropped:
                 dropped, said = dropped + outcome.dropped, outcome
         kind = "rejected" if dropped == len(spans) else "ok"

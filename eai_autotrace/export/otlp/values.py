@@ -111,10 +111,11 @@ def _composed(value: Any) -> bytes:
         return delimited(b"\x32", pairs)
     if isinstance(value, Sequence):
         return delimited(b"\x2a", b"".join(delimited(b"\x0a", any_value(one)) for one in value))
-    return delimited(b"\x0a", text(_shown(value)))
+    return delimited(b"\x0a", text(shown(value)))
 
 
-def _shown(value: Any) -> str:
+def shown(value: Any) -> str:
+    """A value of any kind as text."""
     try:
         return str(value)
     except Exception:  # noqa: BLE001 - a value of the user's; the span must not be lost for it

@@ -114,7 +114,7 @@ def test_it_means_what_the_official_encoder_means(spans):
     expected = encode_spans(spans)
 
     for _ in range(2):
-        assert ExportTraceServiceRequest.FromString(encoder.encode(spans)) == expected
+        assert ExportTraceServiceRequest.FromString(encoder.encode(spans)[0]) == expected
 
 
 def _one(**attributes):
@@ -129,7 +129,7 @@ def _one(**attributes):
 
 
 def _decoded(span, encoder=None):
-    message = ExportTraceServiceRequest.FromString((encoder or Encoder()).encode([span]))
+    message = ExportTraceServiceRequest.FromString((encoder or Encoder()).encode([span])[0])
     return {a.key: a.value for a in message.resource_spans[0].scope_spans[0].spans[0].attributes}
 
 
@@ -206,3 +206,68 @@ def test_what_is_no_message_is_told(data):
     """
     with pytest.raises(ValueError, match="no protobuf message"):
         wire.fields(data)
+
+
+def _loop():
+    found = []
+    found.append(found)
+    return found
+
+
+def _described_by(description):
+    status = Status(StatusCode.ERROR, "x")
+    status._description = description
+    return status
+
+
+MISTAKES = {
+    "seconds for nanoseconds": {"start_time": 1.5},
+    "a time before 1970": {"start_time": -1},
+    "no number for a time": {"end_time": "now"},
+    "infinitely late": {"end_time": float("inf")},
+    "no text for a name": {"name": None},
+    "a name that is no key": {"name": ["a"]},
+    "a value in itself": {"attributes": {"k": 1, "loop": _loop()}},
+    "an event at no time": {"events": [Event("e", {"k": 1}, 1.5)]},
+    "an event of no name": {"events": [Event(5, {}, 1)]},
+    "a link to a value in itself": {
+        "links": [Link(SpanContext(7, 8, is_remote=False), {"loop": _loop()})]
+    },
+    "a state that is none": {"context": SpanContext(7, 8, is_remote=False, trace_state=[1])},
+    "a description that is no text": {"status": _described_by(5)},
+}
+
+
+@pytest.mark.parametrize("name", MISTAKES)
+def test_a_span_with_a_mistake_costs_nothing_else(name):
+    """
+    What an application got wrong about one span is mended; that span and its neighbours are sent.
+    """
+    good = {
+        "name": "x",
+        "context": SpanContext(1, 2, is_remote=False),
+        "attributes": {"k": 1},
+        "resource": RESOURCES[0],
+        "start_time": 1,
+        "end_time": 2,
+    }
+    broken = ReadableSpan(**{**good, **MISTAKES[name]})
+
+    body, left_out = Encoder().encode([_one(k=0), broken, _one(k=2)])
+
+    sent = ExportTraceServiceRequest.FromString(body).resource_spans[0].scope_spans[0].spans
+    assert left_out == 0
+    assert [one.attributes[0].value.int_value for one in sent] == [0, 1, 2]
+    assert [len(one.events) for one in sent] == [0, "event" in name, 0]
+
+
+def test_a_span_without_ids_is_counted():
+    """
+    Of a span that nothing can be told of the number is told.
+    """
+    broken = ReadableSpan("x", SpanContext(2**200, 1, is_remote=False), resource=RESOURCES[0])
+
+    body, left_out = Encoder().encode([_one(a=1), broken, _one(a=2)])
+
+    sent = ExportTraceServiceRequest.FromString(body).resource_spans[0].scope_spans[0].spans
+    assert (len(sent), left_out) == (2, 1)

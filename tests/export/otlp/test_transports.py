@@ -520,6 +520,21 @@ def test_grpc_partial_success_and_size(exporters, services):
     assert outcome == Outcome("ok", "partial", "it gives no reason", dropped=1)
 
 
+def test_what_cannot_be_sent_is_counted(exporters, services):
+    """
+    A span whose ids OTLP cannot carry is left out, and counted among what was not taken.
+    """
+    service = services()
+    broken = ReadableSpan("broken", SpanContext(2**200, 1, is_remote=False))
+
+    outcome = exporters(f"http://{HOST}:{service.port}", "grpc").export([*_spans(1), broken], 10)
+
+    assert service.requests == [["span 0"]]
+    assert outcome == Outcome(
+        "ok", "unencodable", "they have no ids that OTLP could carry", dropped=1
+    )
+
+
 def test_grpc_tls(exporters, services, tmp_path):
     """
     https:// is TLS, with the client's certificate where one is given.
