@@ -4,124 +4,30 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import importlib.util
 import json
 from contextlib import asynccontextmanager
-from typing import Annotated
+from pathlib import Path
 
 import pytest
-from fastapi import Depends, FastAPI, HTTPException, Request, WebSocket
-from fastapi.responses import FileResponse, JSONResponse, Response, StreamingResponse
-from fastapi.routing import APIRoute
-from starlette.middleware.cors import CORSMiddleware
-from starlette.middleware.gzip import GZipMiddleware
+from fastapi import FastAPI
+from fastapi.responses import StreamingResponse
+from starlette.testclient import TestClient
+
+EVERYTHING = Path(__file__).parent / "programs" / "everything.py"
 
 
-class Custom(APIRoute):
-    def get_route_handler(self):
-        handler = super().get_route_handler()
-
-        async def handle(request):
-            response = await handler(request)
-            response.headers["x-custom"] = "1"
-            return response
-
-        return handle
+def _load():
+    spec = importlib.util.spec_from_file_location(EVERYTHING.stem, EVERYTHING)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
 
 
-def _yielding():
-    try:
-        yield 1
-    finally:
-        raise LookupError("after")
-
-
-def _catching():
-    try:
-        yield 1
-    except ValueError:
-        raise HTTPException(418, "caught") from None
-
-
-def _build():  # noqa: C901 - one application with everything in it
-    app = FastAPI()
-    app.add_middleware(GZipMiddleware, minimum_size=100)
-    app.add_middleware(CORSMiddleware, allow_origins=["*"])
-    app.router.route_class = Custom
-
-    @app.middleware("http")
-    async def stamp(request, call_next):
-        response = await call_next(request)
-        response.headers["x-stamp"] = request.url.path
-        return response
-
-    @app.exception_handler(KeyError)
-    async def on_key_error(request, error):
-        raise RuntimeError("the handler fails")
-
-    @app.exception_handler(ArithmeticError)
-    async def on_arithmetic_error(request, error):
-        return JSONResponse({"handled": type(error).__name__}, 400)
-
-    @app.get("/json/{number}")
-    async def answer(number: int):
-        return {"number": number, "text": "x" * number}
-
-    @app.get("/sync/{number}")
-    def answer_sync(number: int):
-        return number
-
-    @app.get("/none", status_code=304)
-    async def none():
-        return Response(status_code=304)
-
-    @app.get("/stream")
-    async def stream():
-        async def body():
-            for _ in range(3):
-                yield b"chunk"
-
-        return StreamingResponse(body())
-
-    @app.get("/events")
-    async def events():
-        def body():
-            yield "data: 1\n\n"
-            yield "data: 2\n\n"
-
-        return StreamingResponse(body(), media_type="text/event-stream")
-
-    @app.get("/file")
-    async def file():
-        return FileResponse(__file__)
-
-    @app.post("/echo")
-    async def echo(request: Request):
-        return Response(await request.body())
-
-    @app.post("/model")
-    async def model(values: dict[str, int]):
-        return values
-
-    @app.get("/raises/{name}")
-    async def raises(name: str):
-        raise {"key": KeyError, "zero": ZeroDivisionError, "value": ValueError}[name]("x")
-
-    @app.get("/gone")
-    async def gone():
-        raise HTTPException(410, "gone", {"x-gone": "1"})
-
-    @app.get("/yielding")
-    async def yielding(value: Annotated[int, Depends(_yielding)]):
-        return value
-
-    @app.get("/catching")
-    async def catching(value: Annotated[int, Depends(_catching)]):
-        raise ValueError
-
-    return app
-
-
-app = _build()
+everything = _load()
+app = everything.app
+APPS = {"alone": app, "in middleware": everything.around}
+EVERY_METRIC = ("duration", "active_requests", "request_body_size", "response_body_size")
 
 CALLS = {
     "json": ("GET", "/json/3"),
@@ -137,6 +43,8 @@ CALLS = {
     "cors": ("GET", "/json/3", {"origin": "http://a"}),
     "not modified": ("GET", "/none"),
     "stream": ("GET", "/stream"),
+    "head of a stream": ("HEAD", "/stream"),
+    "background task": ("GET", "/task"),
     "events": ("GET", "/events"),
     "file": ("GET", "/file"),
     "a part of a file": ("GET", "/file", {"range": "bytes=0-9"}),
@@ -191,34 +99,155 @@ async def _events(method, path, headers=None, parts=(b"",), app=app):
     except Exception as error:  # noqa: BLE001 - what the server would see
         sent.append((type(error), str(error)))
     left = {k for k in scope if k not in before and "eai" in k}
-    return sent, left
+    return [_timeless(message) for message in sent], left
 
 
+def _timeless(message):
+    """Compressed bodies have the time in their head."""
+    body = message.get("body", b"") if isinstance(message, dict) else b""
+    return {**message, "body": body[:4] + body[8:]} if body[:2] == b"\x1f\x8b" else message
+
+
+@pytest.mark.parametrize("around", APPS)
 @pytest.mark.parametrize("name", CALLS)
-async def test_every_event_is_the_same(instrument, name):
+async def test_every_event_is_the_same(instrument, name, around):
     """
     Bytes, headers, order of events and exceptions are those of the application alone.
     """
     call = CALLS[name]
-    expected = await _events(*call)
+    expected = await _events(*call, app=APPS[around])
 
-    instrument(
-        "fastapi",
-        "starlette",
-        http_metrics=("duration", "active_requests", "request_body_size", "response_body_size"),
-    )
+    instrument("fastapi", "starlette", http_metrics=EVERY_METRIC)
 
-    assert await _events(*call) == expected
+    assert await _events(*call, app=APPS[around]) == expected
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"http_metrics": ()},
+        {"http_send_receive_spans": True, "http_background_tasks": "linked"},
+        {"http_request_headers": (".*",), "http_response_headers": (".*",)},
+        {"exception_signal": "logs/dup"},
+        {"excluded_urls": (".*",)},
+    ],
+    ids=lambda settings: next(iter(settings)),
+)
+async def test_every_event_is_the_same_under_settings(instrument, settings):
+    """
+    The same with what settings add.
+    """
+    expected = [await _events(*call) for call in CALLS.values()]
+
+    instrument("fastapi", "starlette", **settings)
+
+    assert [await _events(*call) for call in CALLS.values()] == expected
+
+
+async def test_every_event_is_the_same_where_nothing_is_sampled(unsampled):
+    """
+    The same for requests whose spans are not recorded.
+    """
+    expected = [await _events(*call) for call in CALLS.values()]
+
+    unsampled()
+
+    assert [await _events(*call) for call in CALLS.values()] == expected
+
+
+@pytest.fixture
+def unsampled():
+    """Traces with a sampler that drops everything."""
+    from eai_autotrace.instrumentors.fastapi import FastAPIInstrumentor
+    from opentelemetry.sdk.trace import TracerProvider
+    from opentelemetry.sdk.trace.sampling import ALWAYS_OFF
+
+    instrumentor = FastAPIInstrumentor()
+    provider = TracerProvider(ALWAYS_OFF, shutdown_on_exit=False)
+    yield lambda: instrumentor.instrument(tracer_provider=provider)
+    instrumentor.uninstrument()
+
+
+def _answers():
+    """What Starlette's client gets from an application that it starts and ends."""
+    with TestClient(app, raise_server_exceptions=False) as client:
+        answers = [
+            client.request(method, path, headers=more[0] if more else None)
+            for method, path, *more in CALLS.values()
+        ]
+        answers.append(client.get("/started"))
+        with client.websocket_connect("/ws", subprotocols=["chat"]) as session:
+            session.send_json({"a": 1})
+            answers.append(session.receive_json())
+            answers.append(session.receive())
+    return [
+        (a.status_code, a.headers.multi_items(), a.content) if hasattr(a, "content") else a
+        for a in answers
+    ]
+
+
+def test_the_test_client_gets_the_same(instrument):
+    """
+    Applications under test, with their lifespan and its state, answer as they do alone.
+    """
+    expected = _answers()
+
+    instrument("fastapi", "starlette")
+
+    assert _answers() == expected
+
+
+LIFESPANS = {"well": (), "failing to start": ("start",), "failing to end": ("end",)}
+
+
+@pytest.mark.parametrize("name", LIFESPANS)
+async def test_lifespans_are_the_same(instrument, name):
+    """
+    Starting and ending send the same events, and raise the same.
+    """
+
+    @asynccontextmanager
+    async def lifespan(_app):
+        if "start" in LIFESPANS[name]:
+            raise ValueError("start")
+        yield
+        if "end" in LIFESPANS[name]:
+            raise ValueError("end")
+
+    async def live():
+        sent, waiting = [], [{"type": "lifespan.startup"}, {"type": "lifespan.shutdown"}]
+
+        async def receive():
+            return waiting.pop(0)
+
+        async def send(message):
+            sent.append(message["type"])
+
+        try:
+            await FastAPI(lifespan=lifespan)({"type": "lifespan", "state": {}}, receive, send)
+        except ValueError as error:
+            sent.append(str(error))
+        return sent
+
+    expected = await live()
+
+    instrument("fastapi", "starlette")
+
+    assert await live() == expected
 
 
 async def test_concurrent_requests_do_not_mix(instrument, spans, metrics):
     """
-    Of a thousand requests at once, each has its own sizes, path and route.
+    Of a thousand requests at once, each has its own sizes, path and route, and the same events.
     """
+    expected = await asyncio.gather(*(_events("GET", f"/json/{n}") for n in range(1000)))
     instrument("fastapi", http_metrics=("response_body_size",))
+    spans.clear()
+    metrics.clear()
 
     answers = await asyncio.gather(*(_events("GET", f"/json/{n}") for n in range(1000)))
 
+    assert answers == expected
     sizes = {
         n: sum(len(message.get("body", b"")) for message in sent)
         for n, (sent, _) in enumerate(answers)
@@ -238,7 +267,7 @@ async def test_a_large_stream_is_not_kept(instrument, spans):
     """
     A gigabyte passes without being buffered: nobody holds more than a few parts of it.
     """
-    alive, most = 0, 0
+    alive, most, sent = 0, 0, []
 
     class Part(bytes):
         def __new__(cls, size):
@@ -262,16 +291,23 @@ async def test_a_large_stream_is_not_kept(instrument, spans):
         return StreamingResponse(body())
 
     async def send(message):
-        pass
+        sent.append((message["type"], len(message.get("body", b"")), message.get("more_body")))
 
     async def receive():
         await asyncio.sleep(60)
 
-    instrument("fastapi")
-    scope = {"type": "http", "method": "GET", "path": "/", "headers": [], "query_string": b""}
-    await large({**scope, "asgi": {"version": "3.0"}}, receive, send)
+    async def call():
+        scope = {"type": "http", "method": "GET", "path": "/", "headers": [], "query_string": b""}
+        await large({**scope, "asgi": {"version": "3.0"}}, receive, send)
 
-    assert most <= 3
+    await call()
+    expected, most = sent.copy(), 0
+    sent.clear()
+    spans.clear()
+    instrument("fastapi")
+    await call()
+
+    assert (sent == expected, most <= 3, len(sent)) == (True, True, 1026)
     assert spans()[0]["attributes"]["http.response.body.size"] == 1024**3
 
 
@@ -304,18 +340,6 @@ async def test_sockets_are_the_same(instrument):
     The events of a WebSocket connection are those of the application alone.
     """
 
-    @asynccontextmanager
-    async def nothing(_app):
-        yield
-
-    plain = FastAPI(lifespan=nothing)
-
-    @plain.websocket("/ws")
-    async def socket(websocket: WebSocket):
-        await websocket.accept("chat", [(b"x", b"1")])
-        await websocket.send_json(await websocket.receive_json())
-        await websocket.close(3000, "done")
-
     async def talk():
         sent = []
         waiting = [{"type": "websocket.connect"}, {"type": "websocket.receive", "text": '{"a": 1}'}]
@@ -327,7 +351,7 @@ async def test_sockets_are_the_same(instrument):
             sent.append(message)
 
         scope = {"type": "websocket", "path": "/ws", "headers": [], "query_string": b""}
-        await plain({**scope, "subprotocols": ["chat"], "scheme": "ws"}, receive, send)
+        await app({**scope, "subprotocols": ["chat"], "scheme": "ws"}, receive, send)
         return sent
 
     expected = await talk()

@@ -1,0 +1,130 @@
+"""FastAPI on each server, by real sockets: the bytes on the wire are the same with tracing."""
+
+from __future__ import annotations
+
+import re
+import socket
+import sys
+from collections import Counter
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+
+from eai_autotrace._testing.process import HOST, Program, clean_environment, free_port
+
+FOLDER = Path(__file__).parent / "programs"
+SERVERS = {
+    "uvicorn h11": "uvicorn everything:around --http h11 --port {port}",
+    "uvicorn httptools": "uvicorn everything:around --http httptools --port {port}",
+    "hypercorn": "hypercorn everything:around --bind {host}:{port}",
+    "granian": "granian --interface asgi everything:around --port {port}",
+}
+
+
+def _request(line, *headers, body=b"", last=True):
+    """The bytes of a request; the last one of a connection says so."""
+    end = (b"connection: close",) if last else ()
+    lines = (line + b" HTTP/1.1", b"host: example.org", *headers, *end)
+    return b"\r\n".join(lines) + b"\r\n\r\n" + body
+
+
+def _chunked(line, *chunks):
+    body = b"".join(b"%x\r\n%s\r\n" % (len(chunk), chunk) for chunk in (*chunks, b""))
+    return _request(line, b"transfer-encoding: chunked", body=body)
+
+
+GZIP = b"accept-encoding: gzip"
+# What is sent on one connection each, and the names of the spans.
+CONNECTIONS = {
+    "pipelined": (
+        b"".join(_request(b"GET /json/%d" % n, last=n == 2) for n in range(3)),
+        ["GET /json/{number}"] * 3,
+    ),
+    "kept alive after an upload": (
+        _request(b"POST /echo", b"content-length: 3", body=b"abc", last=False)
+        + _request(b"GET /sync/1"),
+        ["POST /echo", "GET /sync/{number}"],
+    ),
+    "chunked upload": (_chunked(b"POST /echo", b"a" * 70000, b"bc"), ["POST /echo"]),
+    "head": (_request(b"HEAD /json/3"), ["HEAD /json/{number}"]),
+    "options": (_request(b"OPTIONS /json/3"), ["OPTIONS /json/{number}"]),
+    "preflight": (
+        _request(b"OPTIONS /json/3", b"origin: http://a", b"access-control-request-method: GET"),
+        [],
+    ),
+    "cross origin": (_request(b"GET /json/3", b"origin: http://a"), ["GET /json/{number}"]),
+    "compressed": (_request(b"GET /json/99", GZIP), ["GET /json/{number}"]),
+    "not modified": (_request(b"GET /none"), ["GET /none"]),
+    "stream": (_request(b"GET /stream"), ["GET /stream"]),
+    "events": (_request(b"GET /events"), ["GET /events"]),
+    "part of a file": (_request(b"GET /file", b"range: bytes=0-9"), ["GET /file"]),
+    "background task": (_request(b"GET /task"), ["GET /task", "background sorted"]),
+    "lifespan's state": (_request(b"GET /started"), ["GET /started"]),
+    "unhandled": (_request(b"GET /raises/value"), ["GET /raises/{name}"]),
+    "handler fails": (_request(b"GET /raises/key"), ["GET /raises/{name}"]),
+    "dependency raises": (_request(b"GET /yielding"), ["GET /yielding"]),
+    "dependency catches": (_request(b"GET /catching"), ["GET /catching"]),
+    "redirected": (_request(b"GET /gone/"), ["GET /gone"]),
+    "no route": (_request(b"GET /nowhere"), ["GET"]),
+}
+
+
+@pytest.fixture
+def start(tmp_path):
+    """Starts a server, with tracing or without, and gives the program and its port."""
+    programs = Path(sys.executable).parent
+
+    with ExitStack() as running:
+
+        def start(server, *wrapper, **environ):
+            port = free_port()
+            command = SERVERS[server].format(host=HOST, port=port).split()
+            environment = clean_environment(PATH=f"{programs}:/usr/bin:/bin", **environ)
+            command[0] = str(programs / command[0])
+            program = Program(
+                [*wrapper, *command], environment=environment, folder=tmp_path, cwd=FOLDER
+            )
+            return running.enter_context(program), port
+
+        yield start
+
+
+@pytest.mark.parametrize("server", SERVERS)
+def test_the_bytes_are_the_same(start, otlp_receiver, server):
+    """
+    On each server, what clients get is the same to the byte, and each request is one span.
+    """
+    wrapper = str(Path(sys.executable).with_name("opentelemetry-instrument"))
+    plain, port = start(server)
+    traced, traced_port = start(
+        server,
+        wrapper,
+        OTEL_EXPORTER_OTLP_ENDPOINT=otlp_receiver.http_endpoint,
+        OTEL_BSP_SCHEDULE_DELAY="100",
+    )
+    plain.wait_for_port(port)
+    traced.wait_for_port(traced_port)
+
+    expected = {name: _talk(port, sent) for name, (sent, _) in CONNECTIONS.items()}
+    found = {name: _talk(traced_port, sent) for name, (sent, _) in CONNECTIONS.items()}
+    code, traced_code = plain.stop(), traced.stop()
+
+    assert found == expected
+    assert {answer[:9] for answer in found.values()} == {b"HTTP/1.1 "}
+    names = Counter(name for _, spans in CONNECTIONS.values() for name in spans)
+    assert Counter(span.name for span in otlp_receiver.wait_for(names.total())) == names
+    assert traced_code == code
+    assert "your program is unaffected" not in traced.stderr + traced.stdout
+
+
+def _talk(port, sent):
+    """All that comes back until the server closes the connection, without the time."""
+    with socket.create_connection((HOST, port), timeout=30) as connection:
+        connection.sendall(sent)
+        parts = []
+        while part := connection.recv(65536):
+            parts.append(part)
+    timeless = re.sub(rb"\r\ndate: [^\r]*", b"", b"".join(parts), flags=re.IGNORECASE)
+    # The head of compressed bodies has the time, too.
+    return re.sub(rb"\x1f\x8b\x08.{5}", b"gzip", timeless, flags=re.DOTALL)
