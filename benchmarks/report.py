@@ -91,7 +91,7 @@ def _cell(study: Study, operation: Operation, peer: Peer, bare: Cell | None, not
 
 
 def _doubts(operation: Operation, peer: Peer, cell: Cell, notes: _Notes) -> str:
-    """What is not as it should be: spans too few, too many, or none by design."""
+    """What is not as it should be: spans too few, too many, or others than asked for."""
     reason = peer.reasons.get(operation.name, "")
     if cell.failure:
         return notes.mark(f"{peer.title}: stopped after {len(cell.samples)} rounds: {cell.failure}")
@@ -99,7 +99,7 @@ def _doubts(operation: Operation, peer: Peer, cell: Cell, notes: _Notes) -> str:
         text = f"{peer.title}: {cell.received} spans arrived instead of {cell.expected}"
         return notes.mark(f"{text}. {reason}".strip())
     if reason and operation.sampled:
-        return f", no spans{notes.mark(reason)}"
+        return ("" if operation.spans(peer) else ", no spans") + notes.mark(reason)
     return ""
 
 

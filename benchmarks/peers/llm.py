@@ -5,9 +5,12 @@ from __future__ import annotations
 from benchmarks.peers.opentelemetry import OpenTelemetryPeer
 
 _ONLY_LLM = "It traces LLM clients and vector stores only."
-_REASONS = dict.fromkeys(
-    ("fastapi", "unsampled", "query", "cursor", "publish", "consume"), _ONLY_LLM
-)
+_NATIVE = "It traces LLM clients only; these spans are FastAPI's own."
+_REASONS = {
+    **dict.fromkeys(("query", "cursor", "publish", "consume"), _ONLY_LLM),
+    **dict.fromkeys(("fastapi", "unsampled", "uvicorn"), _NATIVE),
+}
+_SPANS = {"root": 1, "fastapi": 4, "chat": 1, "stream": 1}
 
 
 class OpenInference(OpenTelemetryPeer):
@@ -22,7 +25,7 @@ class OpenInference(OpenTelemetryPeer):
         "openinference-instrumentation-openai",
     )
     wrapper = ("opentelemetry-instrument",)
-    spans = {"root": 1, "chat": 1, "stream": 1}
+    spans = _SPANS
     reasons = _REASONS
     how = "`opentelemetry-instrument`, OTLP over HTTP; content on, as by default"
 
@@ -39,6 +42,6 @@ class Traceloop(OpenTelemetryPeer):
         "opentelemetry-instrumentation-openai",
     )
     wrapper = ("opentelemetry-instrument",)
-    spans = {"root": 1, "chat": 1, "stream": 1}
+    spans = _SPANS
     reasons = _REASONS
     how = "`opentelemetry-instrument`, OTLP over HTTP; content on, as by default"
