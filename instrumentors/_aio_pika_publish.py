@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import sys
 from copy import copy
-from functools import partial
+from functools import cache, partial
 from typing import TYPE_CHECKING, Any, Final
 
 from eai_autotrace.instrumentors._aio_pika import (
@@ -18,7 +19,7 @@ from opentelemetry.trace import Link, SpanKind
 
 from eai_autotrace.instrumentation import Operation, hook
 from eai_autotrace.instrumentation.active import error_type, is_cancellation
-from eai_autotrace.instrumentation.sends import Carry, Send
+from eai_autotrace.instrumentation.sends import Carry, Send, SendingOperation
 from eai_autotrace.semconv import messages
 from eai_autotrace.semconv.attributes import (
     EAI_MESSAGING_PUBLISH_OUTCOME,
@@ -85,7 +86,12 @@ class Publishing:
     ) -> Operation | None:
         """A message published with aio-pika."""
         return self._publish(
-            exchange.name, routing_key, message, len(message.body), broker_of(exchange.channel)
+            exchange.name,
+            routing_key,
+            message,
+            len(message.body),
+            broker_of(exchange.channel),
+            is_private=getattr(type(message), "properties", None) is _made_anew(),
         )
 
     def through_channel(
@@ -101,43 +107,60 @@ class Publishing:
         """A message published with aiormq."""
         return self._publish(exchange, routing_key, properties, len(body), broker_of(channel))
 
-    def _publish(
-        self, exchange: str, routing_key: str, message: Any, size: int, broker: Broker
+    def _publish(  # noqa: PLR0913 - what is known of a message
+        self,
+        exchange: str,
+        routing_key: str,
+        message: Any,
+        size: int,
+        broker: Broker,
+        *,
+        is_private: bool = False,
     ) -> Operation | None:
         if not exchange and self._excludes(routing_key):
             return None
         known = route("publish", "send", exchange, routing_key, "", broker)
-        created = _creation_context(getattr(message, "headers", None))
-        return Operation(
+        headers = getattr(message, "headers", None)
+        created = _creation_context(headers) if headers else None
+        return SendingOperation(
             known.name,
             SpanKind.PRODUCER,
             partial(_attributes, known, message, size),
             None,
             () if created is None else (Link(created),),
             known.measured,
+            None,
+            None,
+            is_private,
         )
 
 
+@cache
+def _made_anew() -> Any:
+    """The property of aio-pika's messages that makes new properties each time it is asked."""
+    return vars(sys.modules["aio_pika.message"].Message).get("properties", _made_anew)
+
+
 def _attributes(known: Route, message: Any, size: int) -> dict[str, Any]:
-    return {
-        **known.attributes,
-        MESSAGING_MESSAGE_BODY_SIZE: size,
-        MESSAGING_MESSAGE_ID: plain(getattr(message, "message_id", None)),
-        MESSAGING_MESSAGE_CONVERSATION_ID: plain(getattr(message, "correlation_id", None)),
-    }
+    attributes = {**known.attributes, MESSAGING_MESSAGE_BODY_SIZE: size}
+    identifier = getattr(message, "message_id", None)
+    if identifier is not None:
+        attributes[MESSAGING_MESSAGE_ID] = plain(identifier)
+    identifier = getattr(message, "correlation_id", None)
+    if identifier is not None:
+        attributes[MESSAGING_MESSAGE_CONVERSATION_ID] = plain(identifier)
+    return attributes
 
 
 def _creation_context(headers: Any) -> trace.SpanContext | None:
     """The trace context that a message has from before; it is kept."""
-    if not headers:
-        return None
     found = trace.get_current_span(messages.context_of(headers)).get_span_context()
     return found if found.is_valid else None
 
 
-def _put(channel: Any, properties: Any, headers: dict[str, str]) -> Any:
+def _put(channel: Any, properties: Any, headers: dict[str, str], is_private: bool) -> Any:  # noqa: FBT001
     """
-    A copy of the properties that has the headers besides its own.
+    Properties that have the headers besides their own: a copy, where they are not private.
 
     The properties themselves where they have a trace context, and where the headers would not fit
     into a frame.
@@ -155,7 +178,7 @@ def _put(channel: Any, properties: Any, headers: dict[str, str]) -> Any:
         headers = {**own, **{k: v for k, v in headers.items() if k not in own}}
     if len(headers) > 1 and not _fits(channel, headers):
         return properties
-    carried = _copy(properties)
+    carried = properties if is_private else _copy(properties)
     carried.headers = headers
     return carried
 
@@ -192,9 +215,10 @@ def _result(sending: Sending, result: Any) -> Mapping[str, Any]:
     return attributes if identifier is None else {**attributes, MESSAGING_MESSAGE_ID: identifier}
 
 
-def _failure(error: BaseException) -> Mapping[str, Any]:
+def _failure(sending: Sending, error: BaseException) -> Mapping[str, Any]:
+    identifier = {MESSAGING_MESSAGE_ID: getattr(sending.sent, "message_id", None)}
     if is_cancellation(error):
-        return {}
+        return identifier
     names = (kind.__name__ for kind in type(error).__mro__)
     outcome = next((_OUTCOMES[name] for name in names if name in _OUTCOMES), "failed")
-    return {EAI_MESSAGING_PUBLISH_OUTCOME: outcome, **error_type(error)}
+    return {EAI_MESSAGING_PUBLISH_OUTCOME: outcome, **error_type(error), **identifier}

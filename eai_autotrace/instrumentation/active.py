@@ -196,7 +196,9 @@ class Active:
             self.end({EAI_OUTCOME: "abandoned"})
 
     def _set(self, attributes: Attributes) -> None:
-        known = {k: v for k, v in attributes.items() if v is not None}
+        known = attributes
+        if None in attributes.values():
+            known = {k: v for k, v in attributes.items() if v is not None}
         span: Any = self.span
         if self.tracing.is_lean:
             span.set_plain(known)

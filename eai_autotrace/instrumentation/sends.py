@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from eai_autotrace.instrumentation.active import NOTHING, Active
 from eai_autotrace.instrumentation.arguments import Parameter
-from eai_autotrace.instrumentation.calls import async_call
+from eai_autotrace.instrumentation.operation import Operation
 from eai_autotrace.patching.guard import guard, report
 from eai_autotrace.semconv.tracecontext import inject
 
@@ -23,12 +23,30 @@ if TYPE_CHECKING:
 
     from eai_autotrace.instrumentation.active import Tracing
     from eai_autotrace.instrumentation.metrics import Measures
-    from eai_autotrace.instrumentation.operation import Operation
     from eai_autotrace.patching.patch import Patch
 
     Begin = Callable[[tuple[Any, ...], dict[str, Any]], Active]
 
 CURRENT: Final[ContextVar[Sending | None]] = ContextVar("eai_autotrace.sending", default=None)
+
+
+@dataclass(slots=True)
+class SendingOperation(Operation):
+    """
+    The sending of one message, described.
+
+    Other than an `Operation`, it has no attributes that are ``None``.
+
+    Attributes:
+        is_private: Whether the argument that carries the trace context is made for this call alone:
+            then the context goes into it, and not into a copy.
+    """
+
+    is_private: bool = False
+
+    def known_attributes(self) -> Mapping[str, Any]:
+        """The attributes, of which none is ``None``: they are not looked through once more."""
+        return self.attributes() if callable(self.attributes) else self.attributes
 
 
 class Sending(Active):
@@ -37,12 +55,19 @@ class Sending(Active):
 
     Attributes:
         is_carried: Whether the message has the trace context.
-        sent: What the innermost function got in the place of the application's argument.
+        is_private: As that of `SendingOperation`.
+        sent: What the innermost function got as the argument that carries it.
     """
 
-    is_carried = False
-    sent: Any = None
-    describe_failure: ClassVar[Callable[[BaseException], Mapping[str, Any]]]
+    __slots__ = ("is_carried", "is_private", "sent")
+
+    describe_failure: ClassVar[Callable[[Sending, BaseException], Mapping[str, Any]]]
+
+    def __init__(self, operation: Operation, *more: Any) -> None:
+        super().__init__(operation, *more)
+        self.is_carried = False
+        self.is_private: bool = getattr(operation, "is_private", False)
+        self.sent: Any = None
 
     def enter(self) -> None:
         """Make it the current one of this task, too."""
@@ -63,7 +88,7 @@ class Sending(Active):
         """End it with the exception that the user's call raised."""
         described = dict(attributes or {})
         with guard("describing an exception"):
-            described |= type(self).describe_failure(error)
+            described |= type(self).describe_failure(self, error)
         super().fail(error, described, at)
 
 
@@ -74,14 +99,15 @@ class Carry:
 
     Attributes:
         parameter: The parameter that holds the message's headers.
-        put: Gets the object the function was called on, that argument (``None`` where left out)
-            and the headers to add; gives a new argument. The caller's own must stay as it is.
+        put: Gets the object the function was called on, that argument (``None`` where left out),
+            the headers to add, and whether the argument is private to this call. Gives the argument
+            to send: the same one, changed, only where it is private.
         put_back: Gets the caller's argument and the new one, after the call: for what the library
             has changed in the new one, and would have changed in the caller's.
     """
 
     parameter: str
-    put: Callable[[Any, Any, dict[str, str]], Any]
+    put: Callable[[Any, Any, dict[str, str], bool], Any]
     put_back: Callable[[Any, Any], None]
 
 
@@ -96,7 +122,7 @@ class Send:
         describe: Has the signature of the function.
         result: Gets the sending and what the call returned; gives attributes. An ``error.type``
             makes the span an error.
-        failure: Attributes for what the call raised.
+        failure: Gets the sending and what the call raised; gives attributes.
         carry: Where this function's message carries the context; ``None`` where one below does it.
         measures: What is measured of each message.
         hook: Called with the span and then with the function's arguments.
@@ -106,7 +132,7 @@ class Send:
     path: str
     describe: Callable[..., Operation | None]
     result: Callable[[Sending, Any], Mapping[str, Any]]
-    failure: Callable[[BaseException], Mapping[str, Any]]
+    failure: Callable[[Sending, BaseException], Mapping[str, Any]]
     carry: Carry | None = None
     measures: Measures | None = None
     hook: Callable[..., None] | None = None
@@ -116,21 +142,23 @@ class Send:
     def wrapper(self, patch: Patch, tracing: Tracing) -> Callable[..., Any]:
         """The function that takes the original's place."""
         begin, end = self._beginner(patch, tracing), self._end
-        if self.carry is None:
-            return wraps(patch.original)(async_call(_forward(patch), begin, end))
-        call = _carrying(self.carry, patch)
+        below = None if self.carry is None else _Below(self.carry, patch)
 
         @wraps(patch.original)
         async def wrapper(*args: Any, **kwargs: Any) -> Any:
-            sending: Any = CURRENT.get()
-            if sending is not None and not sending.is_carried:
-                return await call(sending, args, kwargs)
+            if below is not None:
+                above = CURRENT.get()
+                if above is not None and not above.is_carried:
+                    return await below.call(above, args, kwargs)
             sending = begin(args, kwargs)
             if sending is NOTHING:
                 return await patch.original(*args, **kwargs)
             sending.enter()
             try:
-                result = await call(sending, args, kwargs)
+                if below is None:
+                    result = await patch.original(*args, **kwargs)
+                else:
+                    result = await below.call(sending, args, kwargs)
             except BaseException as error:
                 sending.leave()
                 sending.fail(error)
@@ -143,7 +171,8 @@ class Send:
 
     def _beginner(self, patch: Patch, tracing: Tracing) -> Begin:
         what = f"tracing {self.module} {self.path}"
-        made = type("Sending", (Sending,), {"describe_failure": staticmethod(self.failure)})
+        traits = {"__slots__": (), "describe_failure": staticmethod(self.failure)}
+        made = type("Sending", (Sending,), traits)
         begin = tracing.beginner(self.describe, what, patch, self.measures, made)
         hook = self.hook
         if hook is None:
@@ -171,35 +200,41 @@ class Send:
         sending.end(attributes)
 
 
-def _forward(patch: Patch) -> Callable[..., Any]:
-    def call(*args: Any, **kwargs: Any) -> Any:
-        return patch.original(*args, **kwargs)
+class _Below:
+    """
+    The function that sends, called with a message that has the trace context.
 
-    return call
+    Args:
+        carry: Where the message carries it.
+        patch: The function.
+    """
 
+    def __init__(self, carry: Carry, patch: Patch) -> None:
+        self._carry = carry
+        self._patch = patch
+        self._parameter = Parameter(patch.original, carry.parameter)
+        self._what = f"injecting the trace context into {patch.original.__qualname__}"
 
-def _carrying(carry: Carry, patch: Patch) -> Callable[[Sending, Any, Any], Any]:
-    """Calls the function that sends with a message that has the trace context."""
-    parameter = Parameter(patch.original, carry.parameter)
-    put, put_back = carry.put, carry.put_back
-    what = f"injecting the trace context into {patch.original.__qualname__}"
-
-    async def call(sending: Sending, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    def call(self, sending: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        """Call it; gives an awaitable."""
         sending.is_carried = True
         own = carried = None
         try:
-            own = carried = parameter.get(args, kwargs)
-            carried = put(args[0], own, inject(sending.context))
+            own = carried = self._parameter.get(args, kwargs)
+            carried = self._carry.put(args[0], own, inject(sending.context), sending.is_private)
             sending.sent = carried
             if carried is not own:
-                args, kwargs = parameter.put(args, kwargs, carried)
+                args, kwargs = self._parameter.put(args, kwargs, carried)
         except Exception as failure:  # noqa: BLE001 - the boundary
-            report(what, failure)
-        try:
-            return await patch.original(*args, **kwargs)
-        finally:
-            if carried is not own:
-                with guard(what):
-                    put_back(own, carried)
+            report(self._what, failure)
+            carried = own
+        if carried is own:
+            return self._patch.original(*args, **kwargs)
+        return self._putting_back(own, carried, args, kwargs)
 
-    return call
+    async def _putting_back(self, own: Any, carried: Any, args: Any, kwargs: Any) -> Any:
+        try:
+            return await self._patch.original(*args, **kwargs)
+        finally:
+            with guard(self._what):
+                self._carry.put_back(own, carried)
