@@ -44,7 +44,7 @@ class SendingOperation(Operation):
 
     is_private: bool = False
 
-    def known_attributes(self) -> Mapping[str, Any]:
+    def known_attributes(self) -> Any:
         """The attributes, of which none is ``None``: they are not looked through once more."""
         return self.attributes() if callable(self.attributes) else self.attributes
 

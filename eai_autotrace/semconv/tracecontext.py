@@ -103,7 +103,7 @@ def _is_known_layout() -> bool:
     """Whether a span's context is the tuple of its parts, which is read in a fifth of the time."""
     flags, state = TraceFlags(1), TraceState()
     try:
-        return tuple(SpanContext(1, 2, True, flags, state)) == (1, 2, True, flags, state, True)  # type: ignore[arg-type]  # noqa: FBT003
+        return tuple(SpanContext(1, 2, True, flags, state)) == (1, 2, True, flags, state, True)  # noqa: FBT003
     except TypeError:
         return False
 
