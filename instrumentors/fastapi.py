@@ -58,12 +58,22 @@ def _is_configured(app: Any) -> bool:
     return configured is not None and not _NATIVE_DEFAULTS.items() <= configured.items()
 
 
-def _is_ours(app: Any, scope: Scope) -> bool:
-    """Whether nobody else traces the application; then its own telemetry stands aside."""
-    if _is_configured(app) or getattr(app, _INSTRUMENTED, False):
-        return False
-    scope.setdefault(_NATIVE, None)
-    return True
+class _Ours:
+    """Whether nobody else traces an application; then its own telemetry stands aside."""
+
+    def __init__(self) -> None:
+        # Comparing takes 1 us, and a process mostly has one application.
+        self._known: tuple[Any, bool] = (object(), False)
+
+    def __call__(self, app: Any, scope: Scope) -> bool:
+        configured, is_default = self._known
+        if getattr(app, "_telemetry", None) is not configured:
+            configured, is_default = getattr(app, "_telemetry", None), not _is_configured(app)
+            self._known = (configured, is_default)
+        if not is_default or getattr(app, _INSTRUMENTED, False):
+            return False
+        scope.setdefault(_NATIVE, None)
+        return True
 
 
 class _Native:
@@ -138,7 +148,7 @@ class FastAPIInstrumentor(Instrumentor):
         native = _Native(requests)
         return (
             requests.server(
-                "fastapi.applications", "FastAPI.__call__", _is_ours, prepare=native.prepare
+                "fastapi.applications", "FastAPI.__call__", _Ours(), prepare=native.prepare
             ),
             Step("fastapi.routing", "APIRoute.handle", route),
             Step("fastapi.routing", "_FrontendRouteGroup.handle", _frontend),

@@ -11,7 +11,7 @@ from time import time_ns
 from typing import TYPE_CHECKING, Any, Final
 
 from opentelemetry import metrics, trace
-from opentelemetry.context import _RUNTIME_CONTEXT, Context, detach
+from opentelemetry.context import _RUNTIME_CONTEXT, Context
 from opentelemetry.context import _SUPPRESS_INSTRUMENTATION_KEY as _SUPPRESSED
 from opentelemetry.trace import StatusCode
 from opentelemetry.trace.propagation import _SPAN_KEY
@@ -38,6 +38,7 @@ if TYPE_CHECKING:
 # Without the functions around them, which only call them.
 get_current: Final = _RUNTIME_CONTEXT.get_current
 _attach: Final = _RUNTIME_CONTEXT.attach
+_detach: Final = _RUNTIME_CONTEXT.detach
 
 DEFAULTS: Final = Config()
 """The settings where nobody has set any."""
@@ -130,7 +131,10 @@ class Active:
         """Give back the context that was current before `enter`. Same task, same frame."""
         token, self._token = self._token, None
         if token is not None:
-            detach(token)
+            try:
+                _detach(token)
+            except Exception as failure:  # noqa: BLE001 - the boundary
+                report("leaving a span", failure)
 
     def step_in(self) -> None:
         """Make the span current without a token, for code that may be left anywhere."""

@@ -94,11 +94,7 @@ class Recorder:
 
     def count(self, measured: tuple[Any, ...], change: int) -> None:
         """Count an operation that begins or ends."""
-        key = measured[: len(self._active_names)]
-        series = self._active.get(key)
-        if series is None:
-            made = Series(self._active_instrument, _attributes(self._active_names, key))
-            series = self._active.setdefault(key, made)
+        series = self._active.get(measured) or self._new_active(measured)
         series.record(change, None)
 
     def end(
@@ -118,7 +114,7 @@ class Recorder:
             context: The context of its span, if that is sampled: for exemplars.
         """
         if self.counts:
-            self.count(measured, -1)
+            (self._active.get(measured) or self._new_active(measured)).record(-1, None)
         get = learnt.get
         key = (*measured, *map(get, self._learnt))
         for value, one in self._series.get(key) or self._new_series(key):
@@ -130,6 +126,15 @@ class Recorder:
                     one.record(found, context)
             else:
                 one.record(value, context)
+
+    def _new_active(self, measured: tuple[Any, ...]) -> Series:
+        key = measured[: len(self._active_names)]
+        series = self._active.get(key)
+        if series is None:
+            made = Series(self._active_instrument, _attributes(self._active_names, key))
+            series = self._active.setdefault(key, made)
+        # Also by all that is measured: found without the key.
+        return self._active.setdefault(measured, series)
 
     def _new_series(self, key: tuple[Any, ...]) -> tuple[tuple[str | int | None, Series], ...]:
         attributes = _attributes(self._names, key)

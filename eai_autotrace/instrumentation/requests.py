@@ -79,6 +79,7 @@ class Exchange(Active):
     prefix = ""
     found: Any = None
     _mount: Any = None
+    _last_byte: int | None = None
     _send: Send
     _receive: Receive
 
@@ -133,15 +134,12 @@ class Exchange(Active):
         except Exception as failure:  # noqa: BLE001 - the boundary
             report("describing the end of a request", failure)
         if error is None or EAI_OUTCOME in attributes:
-            self.end(attributes, self._end_time())
+            self.end(attributes, self._last_byte)
         else:
-            self.fail(error, attributes, self._end_time())
+            self.fail(error, attributes, self._last_byte)
 
     def _attributes(self, error: BaseException | None) -> dict[str, Any]:
         raise NotImplementedError
-
-    def _end_time(self) -> int | None:
-        return None
 
 
 class Request(Exchange):
@@ -152,7 +150,6 @@ class Request(Exchange):
     _received = 0
     _sent = 0
     _first_byte: int | None = None
-    _last_byte: int | None = None
     _trailers = False
     _gone = False
     _scope: Scope | None = None
@@ -259,9 +256,6 @@ class Request(Exchange):
         if error is None:
             return self._gone
         return all(_tells_gone(one) or (self._gone and _may_be_gone(one)) for one in _leaves(error))
-
-    def _end_time(self) -> int | None:
-        return self._last_byte
 
 
 def _leaves(error: BaseException) -> list[BaseException]:

@@ -116,7 +116,8 @@ class Server:
             # The server's functions know the scope: a cycle would wait for the garbage collector.
             scope.pop(_KEY, None)
             exchange.leave()
-            exchange.finish()
+            if not exchange.ended:
+                exchange.finish()
 
         return wrapper
 
