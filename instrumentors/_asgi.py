@@ -1,44 +1,28 @@
-"""What FastAPI and Starlette have in common: requests, connections, routes and background tasks."""
+"""What FastAPI and Starlette have in common: requests and connections."""
 
 from __future__ import annotations
 
 import re
-import sys
 from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Any, Final
 
-from opentelemetry import context, propagate, trace
+from eai_autotrace.instrumentors._asgi_settings import CONNECTIONS, capture, measures, responses
+from opentelemetry import context, propagate
 from opentelemetry.propagators.textmap import Getter
-from opentelemetry.trace import Link, SpanKind
+from opentelemetry.trace import SpanKind
 
 from eai_autotrace.instrumentation import (
-    Exchange,
-    Measure,
-    Measures,
-    Notice,
     Operation,
-    Responses,
     Server,
-    Step,
-    Target,
     WebSockets,
-    exchange_of,
     hook,
 )
-from eai_autotrace.semconv import forwarded, http, metrics
+from eai_autotrace.semconv import forwarded, http
 from eai_autotrace.semconv.attributes import (
-    ERROR_TYPE,
-    HTTP_REQUEST_BODY_SIZE,
-    HTTP_REQUEST_METHOD,
-    HTTP_RESPONSE_BODY_SIZE,
-    HTTP_RESPONSE_STATUS_CODE,
-    HTTP_ROUTE,
     NETWORK_PROTOCOL_NAME,
-    NETWORK_PROTOCOL_VERSION,
-    URL_SCHEME,
 )
 from eai_autotrace.semconv.forwarded import Origin
-from eai_autotrace.semconv.http import HeaderCapture, Headers
+from eai_autotrace.semconv.http import Headers
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, MutableMapping
@@ -52,20 +36,19 @@ if TYPE_CHECKING:
     Pairs = Iterable[tuple[bytes, bytes]]
 
 _WEBSOCKET: Final = "WEBSOCKET"
-BELOW: Final = "/{path}"
-_EXCEPTION: Final = "http.server.request.exception"
-_MEASURES: Final = {
-    "duration": Measure(metrics.HTTP_SERVER_REQUEST_DURATION),
-    "request_body_size": Measure(metrics.HTTP_SERVER_REQUEST_BODY_SIZE, HTTP_REQUEST_BODY_SIZE),
-    "response_body_size": Measure(metrics.HTTP_SERVER_RESPONSE_BODY_SIZE, HTTP_RESPONSE_BODY_SIZE),
-}
+# What OpenTelemetry's instrumentors set on an application that a program hands to them.
+INSTRUMENTED: Final = "_is_instrumented_by_opentelemetry"
+# The name of an exception that nobody handles.
+EXCEPTION: Final = "http.server.request.exception"
 
 
 class _HeaderGetter(Getter[Headers]):
     """Reads request headers for propagators."""
 
     def get(self, carrier: Headers, key: str) -> list[str] | None:
-        return carrier.get_all(key.lower().encode("latin-1")) or None
+        # Headers of one name are one, says RFC 9110; some propagators read the first one only.
+        values = carrier.get_all(key.lower().encode("latin-1"))
+        return [",".join(values)] if values else None
 
     def keys(self, carrier: Headers) -> list[str]:
         return carrier.names()
@@ -103,7 +86,7 @@ class Requests:
         self._excluded = re.compile("|".join(f"(?:{p})" for p in patterns)) if patterns else None
         self._methods = frozenset(config.http_known_methods)
         self._forwarded = forwarded.NAMES if config.http_trust_forwarded else frozenset()
-        self._captured = _capture(config, "request", config.http_request_headers)
+        self._captured = capture(config, "request", config.http_request_headers)
         self._config = config
 
     def request(self, scope: Scope) -> Operation | None:
@@ -114,14 +97,15 @@ class Requests:
         if method not in self._methods:
             method = http.OTHER_METHOD
         pairs = scope.get("headers") or ()
+        origin = self._origin(pairs)
         return Operation(
             "HTTP" if method == http.OTHER_METHOD else method,
             SpanKind.SERVER,
-            partial(self._attributes, scope, pairs, method),
+            partial(self._attributes, scope, pairs, method, origin),
             _callers_context(pairs),
             (),
-            (method, scope.get("scheme") or "http", scope.get("http_version")),
-            _EXCEPTION,
+            (method, origin.scheme or scope.get("scheme") or "http", scope.get("http_version")),
+            EXCEPTION,
         )
 
     def connection(self, scope: Scope) -> Operation | None:
@@ -129,8 +113,11 @@ class Requests:
         if self._excluded is not None and self._excluded.search(_url(scope)):
             return None
         pairs = scope.get("headers") or ()
-        scheme = scope.get("scheme") or "ws"
-        attributes = self._attributes({"scheme": "ws", "method": "GET", **scope}, pairs, "GET")
+        origin = self._origin(pairs)
+        # Proxies call it by the scheme of the request that it began with.
+        scheme = (origin.scheme or scope.get("scheme") or "ws").replace("http", "ws")
+        origin = origin._replace(scheme=scheme)
+        attributes = self._attributes({"method": "GET", **scope}, pairs, "GET", origin)
         return Operation(
             _WEBSOCKET,
             SpanKind.SERVER,
@@ -138,14 +125,21 @@ class Requests:
             _callers_context(pairs),
             (),
             (scheme,),
-            _EXCEPTION,
+            EXCEPTION,
         )
 
-    def _attributes(self, scope: Scope, pairs: Pairs, method: str) -> dict[str, Any]:
-        headers = Headers(pairs)
-        told = headers.has_any(self._forwarded)
-        origin = forwarded.origin_of(headers) if told else _DIRECT
-        attributes = http.server_attributes(scope, headers, method, origin)
+    def _origin(self, pairs: Pairs) -> Origin:
+        """What proxies say, where they are believed: mostly a look at a few names."""
+        trusted = self._forwarded
+        for name, _ in pairs:
+            if name in trusted:
+                return forwarded.origin_of(Headers(pairs))
+        return _DIRECT
+
+    def _attributes(
+        self, scope: Scope, pairs: Pairs, method: str, origin: Origin
+    ) -> dict[str, Any]:
+        attributes = http.server_attributes(scope, Headers(pairs), method, origin)
         if self._captured is not None:
             attributes |= self._captured.attributes(pairs)
         return attributes
@@ -153,7 +147,8 @@ class Requests:
     def complete(self, scope: Scope, span: Any) -> None:
         """Give another project's server span the attributes that it lacks."""
         if getattr(span, "kind", None) is SpanKind.SERVER and span.is_recording():
-            found = self._attributes(scope, scope.get("headers") or (), scope["method"])
+            pairs = scope.get("headers") or ()
+            found = self._attributes(scope, pairs, scope["method"], self._origin(pairs))
             known = span.attributes or {}
             span.set_attributes(
                 {k: v for k, v in found.items() if v is not None and k not in known}
@@ -183,21 +178,15 @@ class Requests:
             module,
             path,
             request,
-            _measures(config.http_metrics),
+            measures(config.http_metrics),
             hook=hook(config.http_request_hook, "OTEL_EAI_HTTP_SERVER_REQUEST_HOOK"),
-            responses=_responses(config),
-            websockets=WebSockets(connection, _CONNECTIONS, config.websocket_message_spans),
+            responses=responses(config),
+            websockets=WebSockets(connection, CONNECTIONS, config.websocket_message_spans),
             **more,
         )
 
 
 _DIRECT: Final = Origin()
-_CONNECTIONS: Final = Measures(
-    (URL_SCHEME,),
-    (HTTP_ROUTE, ERROR_TYPE),
-    (Measure(metrics.EAI_WEBSOCKET_CONNECTION_DURATION),),
-    (metrics.EAI_WEBSOCKET_CONNECTIONS, 1),
-)
 
 
 def _url(scope: Scope) -> str:
@@ -207,135 +196,3 @@ def _url(scope: Scope) -> str:
     query = (scope.get("query_string") or b"").decode("latin-1")
     url = f"{scope.get('scheme') or 'http'}://{host}{scope['path']}"
     return f"{url}?{query}" if query else url
-
-
-def _measures(names: tuple[str, ...]) -> Measures | None:
-    if not names:
-        return None
-    active = (metrics.HTTP_SERVER_ACTIVE_REQUESTS, 2) if "active_requests" in names else None
-    return Measures(
-        known=(HTTP_REQUEST_METHOD, URL_SCHEME, NETWORK_PROTOCOL_VERSION),
-        learnt=(HTTP_ROUTE, HTTP_RESPONSE_STATUS_CODE, ERROR_TYPE),
-        of=tuple(measure for name, measure in _MEASURES.items() if name in names),
-        active=active,
-    )
-
-
-def _capture(config: Config, side: str, names: tuple[str, ...]) -> HeaderCapture | None:
-    if not names:
-        return None
-    return HeaderCapture(f"http.{side}.header", names, config.http_sanitized_headers)
-
-
-def _responses(config: Config) -> Responses:
-    captured = _capture(config, "response", config.http_response_headers)
-    told = config.http_response_trace_headers
-
-    def describe(message: Any) -> dict[str, Any]:
-        assert captured is not None  # noqa: S101 - tells the type checker what the caller checked
-        return captured.attributes(message.get("headers") or ())
-
-    def extend(active: Any) -> list[tuple[bytes, bytes]]:
-        made = active.span.get_span_context()
-        value = f"00-{made.trace_id:032x}-{made.span_id:016x}-{made.trace_flags:02x}"
-        headers = {
-            "traceresponse": (b"traceresponse", value.encode()),
-            "server-timing": (b"server-timing", f'traceparent;desc="{value}"'.encode()),
-        }
-        return [headers[name] for name in told]
-
-    return Responses(
-        describe if captured else None,
-        extend if told else None,
-        hook(config.http_response_hook, "OTEL_EAI_HTTP_SERVER_RESPONSE_HOOK"),
-        config.http_send_receive_spans,
-        any(name.endswith("body_size") for name in config.http_metrics),
-    )
-
-
-def route(exchange: Exchange, found: Any, scope: Scope) -> None:
-    """Of the route that answers, the template is what groups requests; real values are not."""
-    # FastAPI's handles a request by Starlette's: the same route comes twice.
-    if exchange.found is not found:
-        exchange.found = found
-        exchange.route = exchange.prefix + _template(found, scope)
-
-
-def _mount(exchange: Exchange, mount: Any, scope: Scope) -> None:  # noqa: ARG001
-    """A mount's template goes before those of its routes; without routes, all below is one."""
-    exchange.pass_mount(mount, mount.path)
-    if not mount.routes:
-        exchange.route = exchange.prefix + BELOW
-
-
-def _host(exchange: Exchange, host: Any, scope: Scope) -> None:  # noqa: ARG001
-    """A host's template is no part of the path."""
-    exchange.pass_mount(host, "")
-
-
-def _template(found: Any, scope: Scope) -> str:
-    # FastAPI >= 0.137 keeps the path of an included route without its prefixes, and the whole one
-    # in the scope. One left behind by an outer application is told by its route.
-    included = scope.get("fastapi")
-    if included:
-        included = included.get("effective_route_context")
-        if included is not None and getattr(included, "original_route", None) is found:
-            return str(included.path_format)
-    return str(found.path_format)
-
-
-def _redirect(*_: object, **__: object) -> None:
-    """
-    A router that redirects for a slash has matched the route: that is in its frame only.
-
-    Looking there costs requests nothing that are not redirected, and matches nothing again.
-    """
-    frame = sys._getframe(2)  # noqa: SLF001 - 0 is this one, 1 the wrapper's
-    if "redirect_scope" in frame.f_code.co_varnames:
-        known = frame.f_locals
-        exchange = exchange_of(known["scope"])
-        if exchange is not None:
-            found = known["route"]
-            # FastAPI >= 0.137 has included routers among the routes, which do not keep what matched.
-            while hasattr(found, "effective_candidates"):
-                _, _, route, context = found._match(known["redirect_scope"])  # noqa: SLF001
-                found = getattr(context, "starlette_route", None) or context or route
-            is_mount = hasattr(found, "routes")
-            exchange.route = exchange.prefix + (found.path if is_mount else found.path_format)
-
-
-# Both instrumentors have them: each is complete when the other is switched off.
-ROUTES: Final = (
-    Step("starlette.routing", "Route.handle", route),
-    Step("starlette.routing", "WebSocketRoute.handle", route),
-    Step("starlette.routing", "Mount.handle", _mount),
-    Step("starlette.routing", "Host.handle", _host),
-    Notice("starlette.responses", "RedirectResponse.__init__", _redirect),
-)
-
-
-def background_tasks(config: Config) -> tuple[Target, ...]:
-    """The targets of background tasks."""
-    if config.http_background_tasks == "off":
-        return ()
-    is_linked = config.http_background_tasks == "linked"
-    describe = _linked_task if is_linked else _task
-    return (Target("starlette.background", "BackgroundTask.__call__", describe, is_shared=True),)
-
-
-def _task(task: Any) -> Operation | None:
-    # A list of tasks is a task too; its members have spans of their own.
-    if hasattr(task, "tasks"):
-        return None
-    function = task.func
-    name = getattr(function, "__qualname__", None) or type(function).__qualname__
-    return Operation(f"background {name}", exception=_EXCEPTION)
-
-
-def _linked_task(task: Any) -> Operation | None:
-    operation = _task(task)
-    if operation is not None:
-        request = trace.get_current_span().get_span_context()
-        operation.links = (Link(request),) if request.is_valid else ()
-        operation.parent = context.Context()
-    return operation

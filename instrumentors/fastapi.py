@@ -15,7 +15,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from eai_autotrace.instrumentors._asgi import BELOW, ROUTES, Requests, background_tasks, route
+from eai_autotrace.instrumentors._asgi import INSTRUMENTED, Requests
+from eai_autotrace.instrumentors._asgi_routes import BELOW, ROUTES, background_tasks, route
 from eai_autotrace.instrumentors._libraries import LIBRARIES
 from opentelemetry import trace
 
@@ -45,8 +46,6 @@ _NATIVE_DEFAULTS: Final = {
     "operation_spans": True,
     "exclude": None,
 }
-# What OpenTelemetry's instrumentor sets on an application that a program hands to it.
-_INSTRUMENTED: Final = "_is_instrumented_by_opentelemetry"
 _MOST_ERRORS: Final = 10
 # Where the second part of a fault's location is a name that the application has declared.
 _DECLARED: Final = frozenset({"path", "query", "header", "cookie"})
@@ -70,7 +69,7 @@ class _Ours:
         if getattr(app, "_telemetry", None) is not configured:
             configured, is_default = getattr(app, "_telemetry", None), not _is_configured(app)
             self._known = (configured, is_default)
-        if not is_default or getattr(app, _INSTRUMENTED, False):
+        if not is_default or getattr(app, INSTRUMENTED, False):
             return False
         scope.setdefault(_NATIVE, None)
         return True
@@ -87,7 +86,7 @@ class _Native:
         if scope["type"] == "lifespan":
             _keep_from_exporting(app)
             return send
-        if getattr(app, _INSTRUMENTED, False) or not _is_configured(app):
+        if getattr(app, INSTRUMENTED, False) or not _is_configured(app):
             scope.setdefault(_NATIVE, None)
             return send
         return self._completing(scope, send) if scope["type"] == "http" else send

@@ -13,7 +13,8 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING, Any
 
-from eai_autotrace.instrumentors._asgi import ROUTES, Requests, background_tasks
+from eai_autotrace.instrumentors._asgi import INSTRUMENTED, Requests
+from eai_autotrace.instrumentors._asgi_routes import ROUTES, background_tasks
 from eai_autotrace.instrumentors._libraries import LIBRARIES
 
 from eai_autotrace.instrumentation import Instrumentor
@@ -26,9 +27,10 @@ if TYPE_CHECKING:
 
 
 def _is_plain(app: Any, scope: MutableMapping[str, Any]) -> bool:  # noqa: ARG001
-    """A FastAPI application is a Starlette one too, but has an instrumentor of its own."""
+    """Whether it is ours: FastAPI's are Starlette's too, but have an instrumentor of their own."""
     fastapi = sys.modules.get("fastapi.applications")
-    return fastapi is None or not isinstance(app, fastapi.FastAPI)
+    is_plain = fastapi is None or not isinstance(app, fastapi.FastAPI)
+    return is_plain and not getattr(app, INSTRUMENTED, False)
 
 
 class StarletteInstrumentor(Instrumentor):

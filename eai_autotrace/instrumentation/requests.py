@@ -34,7 +34,10 @@ _DISCONNECTED: Final = "disconnected"
 # them would import the libraries.
 _GONE: Final = frozenset({"ClientDisconnect", "ClientDisconnected"})
 # What ends a response besides its body: a file that the server sends, and trailers.
-_OTHER_LAST: Final = frozenset({"http.response.pathsend", "http.response.trailers"})
+_FILE: Final = "http.response.pathsend"
+_OTHER_LAST: Final = frozenset({_FILE, "http.response.trailers"})
+# To HEAD, servers send no body, whatever the application does.
+_BODILESS: Final = "HEAD"
 # An exception that is an answer. The conventions say not to record it.
 _ARTIFICIAL: Final = "HTTPException"
 
@@ -151,6 +154,7 @@ class Request(Exchange):
     _sent = 0
     _first_byte: int | None = None
     _trailers = False
+    _is_sent_by_server = False
     _gone = False
     _scope: Scope | None = None
 
@@ -209,6 +213,7 @@ class Request(Exchange):
             elif kind == "http.response.start":
                 message = self._begin(message)
             elif kind in _OTHER_LAST and not message.get("more_trailers"):
+                self._is_sent_by_server |= kind == _FILE
                 return self._send_last(message)
         except Exception as failure:  # noqa: BLE001 - the boundary
             report("reading an HTTP response", failure)
@@ -245,7 +250,8 @@ class Request(Exchange):
             return attributes
         if self._received:
             attributes[HTTP_REQUEST_BODY_SIZE] = self._received
-        if self._last_byte is not None or self._sent:
+        is_sized = not self._is_sent_by_server and self.name != _BODILESS
+        if is_sized and (self._last_byte is not None or self._sent):
             attributes[HTTP_RESPONSE_BODY_SIZE] = self._sent
         if self._first_byte is not None:
             attributes[EAI_TIME_TO_FIRST_BYTE] = (self._first_byte - self.started) / 1e9
@@ -255,15 +261,15 @@ class Request(Exchange):
         """Whether it ended because the client has gone, not because the application failed."""
         if error is None:
             return self._gone
-        return all(_tells_gone(one) or (self._gone and _may_be_gone(one)) for one in _leaves(error))
+        return all(_tells_gone(one) or (self._gone and _may_be_gone(one)) for one in leaves(error))
 
 
-def _leaves(error: BaseException) -> list[BaseException]:
+def leaves(error: BaseException) -> list[BaseException]:
     """The exceptions in a group, at any depth; otherwise the exception itself."""
     members = getattr(error, "exceptions", None)
     if not isinstance(members, tuple):
         return [error]
-    return [leaf for member in members for leaf in _leaves(member)]
+    return [leaf for member in members for leaf in leaves(member)]
 
 
 def _tells_gone(error: BaseException) -> bool:

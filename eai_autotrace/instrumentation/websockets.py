@@ -8,7 +8,7 @@ from opentelemetry.context import Context
 from opentelemetry.trace import Link, SpanKind
 
 from eai_autotrace.instrumentation.operation import Operation
-from eai_autotrace.instrumentation.requests import Exchange
+from eai_autotrace.instrumentation.requests import Exchange, leaves
 from eai_autotrace.patching.guard import guard, report
 from eai_autotrace.semconv.attributes import (
     EAI_OUTCOME,
@@ -31,7 +31,7 @@ _SERVER_ERROR: Final = 1011
 _NORMAL, _NO_CODE, _VANISHED = 1000, 1005, 1006
 _SWITCHING, _FORBIDDEN = 101, 403
 # By name: importing it would import Starlette.
-_GONE: Final = "WebSocketDisconnect"
+_GONE: Final = frozenset({"WebSocketDisconnect", "ClientDisconnected"})
 
 
 class Connection(Exchange):
@@ -110,9 +110,13 @@ class Connection(Exchange):
             EAI_WEBSOCKET_RECEIVED: self._received,
             EAI_WEBSOCKET_SENT: self._sent,
         }
-        gone = type(error).__name__ == _GONE or isinstance(error, ConnectionError)
+        gone = error is not None and all(map(_tells_gone, leaves(error)))
         if gone or (error is None and self._code == _VANISHED):
             attributes[EAI_OUTCOME] = "disconnected" if self._code != _NORMAL else "closed"
         elif self._code == _SERVER_ERROR:
             attributes[ERROR_TYPE] = str(_SERVER_ERROR)
         return attributes
+
+
+def _tells_gone(error: BaseException) -> bool:
+    return type(error).__name__ in _GONE or isinstance(error, ConnectionError)

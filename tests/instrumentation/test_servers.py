@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from contextvars import copy_context
+
 import pytest
 from opentelemetry import trace
 
@@ -170,6 +172,26 @@ async def test_the_application_runs_in_the_span(app_class, spans):
         ("inner", "GET /x/{id}"),
     ]
     assert trace.get_current_span() is trace.INVALID_SPAN
+
+
+def test_a_request_that_is_closed_elsewhere(app_class, spans, caplog):
+    """
+    A request whose loop has ended is closed in another context: quietly, as a cancelled one.
+    """
+
+    class Pause:
+        def __await__(self):
+            yield
+
+    async def respond(*_):
+        await Pause()
+
+    coroutine = app_class(respond)({"type": "http"}, None, None)
+    copy_context().run(coroutine.send, None)
+    copy_context().run(coroutine.close)
+
+    assert spans() == [_span(**{"eai.outcome": "closed"})]
+    assert caplog.records == []
 
 
 async def test_our_failure_is_invisible(instrument, library, spans, lenient):

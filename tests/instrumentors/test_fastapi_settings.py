@@ -10,12 +10,13 @@ from typing import Annotated
 import httpx
 import pydantic
 import pytest
+from anyio import create_task_group
 from fastapi import BackgroundTasks, FastAPI, Header, HTTPException, WebSocket
 from fastapi.responses import RedirectResponse, StreamingResponse
-from opentelemetry import trace
+from opentelemetry import baggage, trace
 from pydantic import BaseModel
 from starlette.applications import Starlette
-from starlette.routing import Host, Route, Router
+from starlette.routing import Host, Mount, Route, Router
 from starlette.testclient import TestClient
 from starlette.websockets import WebSocketDisconnect
 
@@ -127,6 +128,14 @@ async def socket(websocket: WebSocket, room: str):
         await websocket.send_text(text)
 
 
+@app.websocket("/group")
+async def group(websocket: WebSocket):
+    await websocket.accept()
+    async with create_task_group() as tasks:
+        tasks.start_soon(asyncio.sleep, 60)
+        tasks.start_soon(websocket.receive_text)
+
+
 @app.websocket("/strict")
 async def strict(websocket: WebSocket):
     await websocket.accept()
@@ -195,6 +204,36 @@ async def test_proxies(instrument, spans, trusted, expected):
     }
 
 
+def test_proxies_of_websockets(instrument, spans, metrics):
+    """
+    Proxies name the scheme of the request that a connection began with; the connection's is ours.
+    """
+    instrument("fastapi")
+
+    with TestClient(app).websocket_connect("/ws/a", headers={"x-forwarded-proto": "https"}):
+        pass
+
+    assert [span["attributes"]["url.scheme"] for span in spans()] == ["wss"]
+    assert [point["attributes"]["url.scheme"] for point in metrics()] == ["wss"]
+
+
+async def test_a_header_in_several_lines_is_one(instrument):
+    """
+    Baggage that a proxy has added in a line of its own arrives as well.
+    """
+    seen = {}
+    bagged = FastAPI()
+
+    @bagged.get("/")
+    async def look():
+        seen.update(baggage.get_all())
+
+    instrument("fastapi")
+    await _request("/", app=bagged, headers=[("baggage", "a=1"), ("baggage", "b=2")])
+
+    assert seen == {"a": "1", "b": "2"}
+
+
 async def test_captured_headers(instrument, spans):
     """
     Headers that a setting names are recorded, of requests and responses, and sanitised.
@@ -254,6 +293,30 @@ async def test_bodies_are_measured_not_recorded(instrument, spans, metrics):
         ("http.server.response.body.size", 2, "/items"),
         ("http.server.response.body.size", 10, "/upload"),
     ]
+
+
+async def test_bodies_that_the_application_does_not_send_have_no_size(instrument, spans, metrics):
+    """
+    Of a response to HEAD, and of a file that the server sends, no size is made up.
+    """
+    instrument("fastapi", "starlette", http_metrics=("response_body_size",))
+
+    async def file(scope, receive, send):
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await send({"type": "http.response.pathsend", "path": __file__})
+
+    async def ignore(message):
+        pass
+
+    await _request("/answers/404", method="HEAD")
+    scope = {"type": "http", "method": "GET", "path": "/file", "headers": [], "query_string": b""}
+    await Starlette(routes=[Mount("/", file)])(scope, None, ignore)
+
+    assert [(s["name"], "http.response.body.size" in s["attributes"]) for s in spans()] == [
+        ("HEAD /answers/{status}", False),
+        ("GET /{path}", False),
+    ]
+    assert metrics() == []
 
 
 async def test_metrics_do_not_depend_on_sampling(instrument, metrics):
@@ -659,6 +722,20 @@ def test_websockets(instrument, spans, metrics, name):
     assert (point["name"], point["count"]) == ("eai.websocket.connection.duration", 1)
 
 
+def test_a_client_that_leaves_a_task_group(instrument, spans):
+    """
+    That the client has gone is no error either where a task group says it.
+    """
+    instrument("fastapi")
+
+    with suppress(Exception), TestClient(app).websocket_connect("/group") as session:
+        session.close(1001)
+
+    (span,) = spans()
+    assert (span["name"], span["status"]) == ("WEBSOCKET /group", "UNSET")
+    assert span["attributes"]["eai.outcome"] == "disconnected"
+
+
 def test_websocket_messages(instrument, spans):
     """
     Where a setting asks for it, a message's handling is a trace of its own, linked.
@@ -723,6 +800,20 @@ async def test_an_application_that_contrib_instruments_is_left_to_it(instrument,
     assert {s.instrumentation_scope.name for s in spans.ended} == {
         "opentelemetry.instrumentation.fastapi"
     }
+
+
+@pytest.mark.parametrize("kind", [FastAPI, Starlette])
+async def test_an_application_that_is_traced_already_is_left_alone(instrument, spans, kind):
+    """
+    The mark of OpenTelemetry's instrumentors on an application of either library is enough.
+    """
+    theirs = kind()
+    theirs._is_instrumented_by_opentelemetry = True
+    instrument("fastapi", "starlette")
+
+    await _request("/", app=theirs)
+
+    assert spans() == []
 
 
 def test_lifespan(instrument, spans):

@@ -435,7 +435,7 @@ TABLE = {
                 },
             )
         ],
-        ITEM_DURATION,
+        _duration(200, ITEM, **{"url.scheme": "https"}),
     ),
     "proxies that are not trusted": Row(
         Call("/v1/items/1", headers={"forwarded": "for=203.0.113.7;host=shop.example"}),
