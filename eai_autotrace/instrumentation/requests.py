@@ -163,8 +163,8 @@ class Request(Exchange):
         if not self.is_recording and self.responses.is_plain:
             if not self.is_measured:
                 return receive, send
-            self._send = send
-            return receive, self.send_unrecorded
+            self._receive, self._send = receive, send
+            return self.receive, self.send_unrecorded
         if self.responses.hook is not None:
             # Only then: the scope has this object, and a cycle waits for the garbage collector.
             self._scope = scope
@@ -242,7 +242,7 @@ class Request(Exchange):
     def _attributes(self, error: BaseException | None) -> dict[str, Any]:
         status = self._status
         attributes: dict[str, Any] = {HTTP_ROUTE: self.route, HTTP_RESPONSE_STATUS_CODE: status}
-        if self._last_byte is None and self._is_gone(error):
+        if self._is_gone(error):
             attributes[EAI_OUTCOME] = _DISCONNECTED
         elif status is not None and status >= _SERVER_ERROR:
             attributes[ERROR_TYPE] = str(status)
@@ -258,10 +258,17 @@ class Request(Exchange):
         return attributes
 
     def _is_gone(self, error: BaseException | None) -> bool:
-        """Whether it ended because the client has gone, not because the application failed."""
+        """
+        Whether it ended because the client has gone, not because the application failed.
+
+        Of that, applications get to know in many ways, and may send an answer to nobody then.
+        """
         if error is None:
             return self._gone
-        return all(_tells_gone(one) or (self._gone and _may_be_gone(one)) for one in leaves(error))
+        return all(
+            type(one).__name__ in _GONE or (self._gone and _may_be_gone(one))
+            for one in leaves(error)
+        )
 
 
 def leaves(error: BaseException) -> list[BaseException]:
@@ -270,10 +277,6 @@ def leaves(error: BaseException) -> list[BaseException]:
     if not isinstance(members, tuple):
         return [error]
     return [leaf for member in members for leaf in leaves(member)]
-
-
-def _tells_gone(error: BaseException) -> bool:
-    return type(error).__name__ in _GONE or isinstance(error, ConnectionError)
 
 
 def _may_be_gone(error: BaseException) -> bool:

@@ -110,13 +110,13 @@ class Connection(Exchange):
             EAI_WEBSOCKET_RECEIVED: self._received,
             EAI_WEBSOCKET_SENT: self._sent,
         }
-        gone = error is not None and all(map(_tells_gone, leaves(error)))
+        gone = error is not None and all(map(self._tells_gone, leaves(error)))
         if gone or (error is None and self._code == _VANISHED):
             attributes[EAI_OUTCOME] = "disconnected" if self._code != _NORMAL else "closed"
         elif self._code == _SERVER_ERROR:
             attributes[ERROR_TYPE] = str(_SERVER_ERROR)
         return attributes
 
-
-def _tells_gone(error: BaseException) -> bool:
-    return type(error).__name__ in _GONE or isinstance(error, ConnectionError)
+    def _tells_gone(self, error: BaseException) -> bool:
+        is_closed = self._code is not None
+        return type(error).__name__ in _GONE or (is_closed and isinstance(error, OSError))

@@ -14,8 +14,11 @@ from anyio import create_task_group
 from fastapi import BackgroundTasks, FastAPI, Header, HTTPException, WebSocket
 from fastapi.responses import RedirectResponse, StreamingResponse
 from opentelemetry import baggage, trace
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.sampling import ALWAYS_OFF, ALWAYS_ON
 from pydantic import BaseModel
 from starlette.applications import Starlette
+from starlette.requests import ClientDisconnect
 from starlette.routing import Host, Mount, Route, Router
 from starlette.testclient import TestClient
 from starlette.websockets import WebSocketDisconnect
@@ -324,8 +327,6 @@ async def test_metrics_do_not_depend_on_sampling(instrument, metrics):
     Each request is measured once, with the route, whether its span is sampled or not.
     """
     from eai_autotrace.instrumentors.fastapi import FastAPIInstrumentor
-    from opentelemetry.sdk.trace import TracerProvider
-    from opentelemetry.sdk.trace.sampling import ALWAYS_OFF
 
     instrumentor = FastAPIInstrumentor()
     instrumentor.instrument(tracer_provider=TracerProvider(ALWAYS_OFF, shutdown_on_exit=False))
@@ -650,6 +651,64 @@ async def test_a_client_that_goes_is_no_error(instrument, spans):
         "error.type": None,
     }
     assert span["status"] == "UNSET"
+
+
+@pytest.mark.parametrize("ratio", [ALWAYS_ON, ALWAYS_OFF], ids=["sampled", "not sampled"])
+async def test_an_upload_that_breaks_off_is_no_error(metrics, ratio):
+    """
+    What the application makes of a client that goes is not its failure, sampled or not.
+    """
+    from eai_autotrace.instrumentors.starlette import StarletteInstrumentor
+
+    async def read(request):
+        await request.body()
+
+    async def ignore(message):
+        pass
+
+    received = [{"type": "http.request", "body": b"a", "more_body": True}]
+
+    async def receive():
+        return received.pop() if received else {"type": "http.disconnect"}
+
+    scope = {"type": "http", "method": "POST", "path": "/", "headers": [], "query_string": b""}
+    instrumentor = StarletteInstrumentor()
+    instrumentor.instrument(tracer_provider=TracerProvider(ratio, shutdown_on_exit=False))
+    try:
+        with pytest.raises(ClientDisconnect):
+            await Starlette(routes=[Route("/", read, methods=["POST"])])(scope, receive, ignore)
+    finally:
+        instrumentor.uninstrument()
+
+    (point,) = metrics()
+    assert point["attributes"] == {
+        "http.request.method": "POST",
+        "http.response.status_code": 500,
+        "http.route": "/",
+        "url.scheme": "http",
+    }
+
+
+async def test_another_connection_that_breaks_is_an_error(instrument, spans):
+    """
+    That the application cannot reach somebody else does not mean that its client has gone.
+    """
+    instrument("fastapi")
+    proxy = FastAPI()
+
+    @proxy.get("/")
+    async def forward():
+        async def body():
+            yield b"a"
+            raise ConnectionResetError
+
+        return StreamingResponse(body())
+
+    with suppress(Exception):
+        await _request("/", app=proxy)
+
+    (span,) = spans()
+    assert (span["status"], "eai.outcome" in span["attributes"]) == ("ERROR", False)
 
 
 async def test_cancellation_is_no_error(instrument, spans):

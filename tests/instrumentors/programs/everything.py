@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from contextlib import asynccontextmanager
 from typing import Annotated
 
@@ -99,6 +100,15 @@ def _build():  # noqa: C901 - one application with everything in it
             yield "data: 2\n\n"
 
         return StreamingResponse(body(), media_type="text/event-stream")
+
+    @app.get("/endless")
+    async def endless():
+        async def body():
+            while True:
+                yield b"chunk" * 1000
+                await asyncio.sleep(0.01)
+
+        return StreamingResponse(body())
 
     @app.get("/file")
     async def file():
