@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from eai_autotrace.instrumentors._llm_content import (
     blob_part,
@@ -37,11 +37,12 @@ from eai_autotrace.semconv.attributes import (
     GEN_AI_REQUEST_TEMPERATURE,
     GEN_AI_REQUEST_TOP_K,
     GEN_AI_REQUEST_TOP_P,
-    GEN_AI_USAGE_INPUT_TOKENS,
 )
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+
+    from eai_autotrace.instrumentors._llm_formats import Parameters
 
 _REASONS: Final = {
     "end_turn": "stop",
@@ -65,20 +66,24 @@ class Messages(Format):
     markers = (b"message_start", b"message_delta", b"message_stop", b'"error"')
     response_tier = EAI_GEN_AI_SERVICE_TIER
 
+    parameters: ClassVar[Parameters] = {
+        "max_tokens": (GEN_AI_REQUEST_MAX_TOKENS, whole),
+        "temperature": (GEN_AI_REQUEST_TEMPERATURE, real),
+        "top_p": (GEN_AI_REQUEST_TOP_P, real),
+        "top_k": (GEN_AI_REQUEST_TOP_K, real),
+        "stop_sequences": (GEN_AI_REQUEST_STOP_SEQUENCES, texts),
+    }
+
     def request(self, body: Mapping[str, Any]) -> dict[str, Any]:
         """Parameters of the model."""
-        get = body.get
-        output = mapping(get("output_config"))
-        form = output.get("format") or get("output_format")
-        return {
-            GEN_AI_REQUEST_MAX_TOKENS: whole(get("max_tokens")),
-            GEN_AI_REQUEST_TEMPERATURE: real(get("temperature")),
-            GEN_AI_REQUEST_TOP_P: real(get("top_p")),
-            GEN_AI_REQUEST_TOP_K: real(get("top_k")),
-            GEN_AI_REQUEST_STOP_SEQUENCES: texts(get("stop_sequences")),
-            GEN_AI_REQUEST_REASONING_LEVEL: text(output.get("effort")),
-            GEN_AI_OUTPUT_TYPE: "json" if mapping(form).get("type") == "json_schema" else None,
-        }
+        found = super().request(body)
+        output = mapping(body.get("output_config"))
+        form = mapping(output.get("format") or body.get("output_format"))
+        if output:
+            found[GEN_AI_REQUEST_REASONING_LEVEL] = text(output.get("effort"))
+        if form.get("type") == "json_schema":
+            found[GEN_AI_OUTPUT_TYPE] = "json"
+        return found
 
     def response(self, answer: Answer, body: Mapping[str, Any]) -> None:
         """A message."""
@@ -250,7 +255,7 @@ class Count(Format):
 
     def response(self, answer: Answer, body: Mapping[str, Any]) -> None:
         """How many tokens."""
-        answer.attributes[GEN_AI_USAGE_INPUT_TOKENS] = whole(body.get("input_tokens"))
+        answer.usage.input = whole(body.get("input_tokens"))
 
 
 class Batch(Format):

@@ -13,9 +13,10 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from eai_autotrace.semconv.genai import Usage
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     Attributes = dict[str, Any]
+    Parameters = Mapping[str, tuple[str, Callable[[Any], Any]]]
 
 
 class Answer:
@@ -63,20 +64,31 @@ class Format:
     The wire format of one kind of route.
 
     Attributes:
-        markers: What an event of a stream has in it, if it tells more than content.
+        parameters: What requests may have in them, and the attribute that it becomes, as read by a
+            function.
+        markers: What an event of a stream has in it, if it tells more than content. None of them
+            has a comma in it.
         is_bulky: Whether responses are large, and but their ends tell something.
         request_tier: The attribute for the service tier that is asked for.
         response_tier: The attribute for the service tier that served.
     """
 
+    parameters: ClassVar[Parameters] = {}
     markers: ClassVar[tuple[bytes, ...]] = ()
     is_bulky: ClassVar[bool] = False
     request_tier: ClassVar[str | None] = None
     response_tier: ClassVar[str | None] = None
 
-    def request(self, body: Mapping[str, Any]) -> Attributes:  # noqa: ARG002 - others do
+    def request(self, body: Mapping[str, Any]) -> Attributes:
         """Attributes of a request, without its content."""
-        return {}
+        found: Attributes = {}
+        # Most requests have few parameters.
+        for name, value in body.items():
+            known = self.parameters.get(name)
+            if known is not None:
+                attribute, read = known
+                found[attribute] = read(value)
+        return found
 
     def response(self, answer: Answer, body: Mapping[str, Any]) -> None:
         """Read a whole response."""
@@ -150,6 +162,12 @@ def texts(value: Any) -> tuple[str, ...] | None:
     """One text or several."""
     found = (value,) if isinstance(value, str) else sequence(value)
     return tuple(one for one in found if isinstance(one, str)) or None
+
+
+def not_one(value: Any) -> int | None:
+    """A number of choices; the conventions leave out that there is one."""
+    choices = whole(value)
+    return None if choices == 1 else choices
 
 
 def error_code(error: Any) -> str:

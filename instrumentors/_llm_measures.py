@@ -23,7 +23,7 @@ from eai_autotrace.semconv.attributes import (
     SERVER_ADDRESS,
     SERVER_PORT,
 )
-from eai_autotrace.semconv.genai import INFERENCES, LATEST, V1_41
+from eai_autotrace.semconv.genai import LATEST, V1_41
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -40,7 +40,6 @@ CHUNK: Final = "~chunk"
 _CACHE_READ: Final = "~counted.cache_read"
 _CACHE_WRITE: Final = "~counted.cache_write"
 _REASONING: Final = "~counted.reasoning"
-_PARTS: Final = (_CACHE_READ, _CACHE_WRITE, _REASONING)
 
 
 class _Names:
@@ -49,6 +48,7 @@ class _Names:
     def __init__(self, kind: str) -> None:
         self.used = f"~tokens.{kind}"
         self.counted = f"~counted.{kind}"
+        self.unknown = f"~counted.{kind}.unknown"
         self.by_modality = {
             modality: f"~counted.{kind}.{modality}"
             for modality in ("text", "image", "audio", "unknown")
@@ -59,33 +59,38 @@ _INPUT: Final = _Names("input")
 _OUTPUT: Final = _Names("output")
 
 
-def usage_values(usage: Usage, operation: str) -> dict[str, int]:
+def add_usage(values: dict[str, Any], usage: Usage, is_inference: bool) -> None:  # noqa: FBT001
     """
-    What is measured of the tokens of an operation.
+    Add what is measured of the tokens of an operation.
 
     An inference of which no usage came counts zero of an unknown modality, as the conventions have
     it: it is told from one that was not made.
     """
-    values: dict[str, int] = {}
-    is_inference = operation in INFERENCES
-    for total, parts, names in (
-        (usage.input, usage.of_input, _INPUT),
-        (usage.output, usage.of_output, _OUTPUT),
-    ):
+    for total, names in ((usage.input, _INPUT), (usage.output, _OUTPUT)):
         if total is not None:
             values[names.used] = total
-        if is_inference:
-            if total is not None:
-                values[names.counted] = total
-            if parts:
-                for modality, tokens in _split(total or 0, parts).items():
-                    values[names.by_modality[modality]] = tokens
-            else:
-                values[names.by_modality["unknown"]] = total or 0
-    if is_inference:
-        parts_of_all = (usage.cache_read, usage.cache_write, usage.reasoning)
-        values |= {name: n for name, n in zip(_PARTS, parts_of_all, strict=True) if n}
-    return values
+    if not is_inference:
+        return
+    _add_counted(values, usage.input, usage.of_input, _INPUT)
+    _add_counted(values, usage.output, usage.of_output, _OUTPUT)
+    if usage.cache_read:
+        values[_CACHE_READ] = usage.cache_read
+    if usage.cache_write:
+        values[_CACHE_WRITE] = usage.cache_write
+    if usage.reasoning:
+        values[_REASONING] = usage.reasoning
+
+
+def _add_counted(
+    values: dict[str, Any], total: int | None, parts: Mapping[str, int] | None, names: _Names
+) -> None:
+    if total is not None:
+        values[names.counted] = total
+    if parts:
+        for modality, tokens in _split(total or 0, parts).items():
+            values[names.by_modality[modality]] = tokens
+    else:
+        values[names.unknown] = total or 0
 
 
 def _split(total: int, parts: Mapping[str, int]) -> dict[str, int]:
@@ -161,16 +166,17 @@ def _measures_of_new() -> list[Measure]:
     ]
 
 
-def duration_values(
-    operation: str, semconv: str, seconds: float, first_chunk: float | None
-) -> dict[str, Any]:
-    """What is measured of the times of an operation."""
-    is_inference = operation in INFERENCES
-    values: dict[str, Any] = {}
+def add_durations(
+    values: dict[str, Any],
+    semconv: str,
+    seconds: float,
+    first_chunk: float | None,
+    is_inference: bool,  # noqa: FBT001
+) -> None:
+    """Add what is measured of the times of an operation."""
     if not is_inference or semconv != LATEST:
         values[OPERATION_DURATION] = seconds
         values[OPERATION_FIRST_CHUNK] = first_chunk
     if is_inference:
         values[INFERENCE_DURATION] = seconds
         values[INFERENCE_FIRST_CHUNK] = first_chunk
-    return values

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from eai_autotrace.instrumentors import _llm_openai_content as content
 from eai_autotrace.instrumentors._llm_formats import (
@@ -11,6 +11,7 @@ from eai_autotrace.instrumentors._llm_formats import (
     Prompt,
     error_code,
     mapping,
+    not_one,
     real,
     sequence,
     text,
@@ -42,6 +43,8 @@ from eai_autotrace.semconv.attributes import (
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from eai_autotrace.instrumentors._llm_formats import Parameters
 
 _REASONS: Final = {"tool_calls": "tool_call", "function_call": "tool_call"}
 _OUTPUT_TYPES: Final = {"json_object": "json", "json_schema": "json", "text": "text"}
@@ -83,6 +86,21 @@ def _modalities(details: Mapping[str, Any], total: int | None) -> dict[str, int]
     return {"text": total - sum(known.values()) if told is None else told, **known}
 
 
+def _output_type(value: Any) -> str | None:
+    """``gen_ai.output.type`` for the form of the answer that is asked for, in either API."""
+    given = mapping(value)
+    kind = mapping(given.get("format")).get("type") or given.get("type")
+    return _OUTPUT_TYPES.get(kind) if isinstance(kind, str) else None
+
+
+def _effort(value: Any) -> str | None:
+    return text(mapping(value).get("effort"))
+
+
+def _conversation(value: Any) -> str | None:
+    return text(value) or text(mapping(value).get("id"))
+
+
 class Chat(Format):
     """``/chat/completions``."""
 
@@ -90,28 +108,31 @@ class Chat(Format):
     request_tier = OPENAI_REQUEST_SERVICE_TIER
     response_tier = OPENAI_RESPONSE_SERVICE_TIER
 
+    parameters: ClassVar[Parameters] = {
+        "max_tokens": (GEN_AI_REQUEST_MAX_TOKENS, whole),
+        "temperature": (GEN_AI_REQUEST_TEMPERATURE, real),
+        "top_p": (GEN_AI_REQUEST_TOP_P, real),
+        "frequency_penalty": (GEN_AI_REQUEST_FREQUENCY_PENALTY, real),
+        "presence_penalty": (GEN_AI_REQUEST_PRESENCE_PENALTY, real),
+        "seed": (GEN_AI_REQUEST_SEED, whole),
+        "stop": (GEN_AI_REQUEST_STOP_SEQUENCES, texts),
+        "n": (GEN_AI_REQUEST_CHOICE_COUNT, not_one),
+        "reasoning_effort": (GEN_AI_REQUEST_REASONING_LEVEL, text),
+        "response_format": (GEN_AI_OUTPUT_TYPE, _output_type),
+        "service_tier": (OPENAI_REQUEST_SERVICE_TIER, text),
+    }
+
     def request(self, body: Mapping[str, Any]) -> dict[str, Any]:
         """Parameters of the model."""
-        get = body.get
-        choices = whole(get("n"))
-        most = whole(get("max_completion_tokens"))
-        form = mapping(get("response_format")).get("type")
-        return {
-            GEN_AI_REQUEST_MAX_TOKENS: whole(get("max_tokens")) if most is None else most,
-            GEN_AI_REQUEST_TEMPERATURE: real(get("temperature")),
-            GEN_AI_REQUEST_TOP_P: real(get("top_p")),
-            GEN_AI_REQUEST_FREQUENCY_PENALTY: real(get("frequency_penalty")),
-            GEN_AI_REQUEST_PRESENCE_PENALTY: real(get("presence_penalty")),
-            GEN_AI_REQUEST_SEED: whole(get("seed")),
-            GEN_AI_REQUEST_STOP_SEQUENCES: texts(get("stop")),
-            GEN_AI_REQUEST_CHOICE_COUNT: None if choices == 1 else choices,
-            GEN_AI_REQUEST_REASONING_LEVEL: text(get("reasoning_effort")),
-            GEN_AI_OUTPUT_TYPE: _OUTPUT_TYPES.get(form) if isinstance(form, str) else None,
-            OPENAI_REQUEST_SERVICE_TIER: text(get("service_tier")),
-        }
+        found = super().request(body)
+        most = whole(body.get("max_completion_tokens"))
+        if most is not None:  # the newer name of ``max_tokens``
+            found[GEN_AI_REQUEST_MAX_TOKENS] = most
+        return found
 
     def response(self, answer: Answer, body: Mapping[str, Any]) -> None:
         """A completion."""
+        answer.has_token = True
         self.event(answer, "", body)
         if answer.is_kept:
             answer.parts = dict(body)
@@ -176,24 +197,25 @@ class Responses(Format):
     request_tier = OPENAI_REQUEST_SERVICE_TIER
     response_tier = OPENAI_RESPONSE_SERVICE_TIER
 
+    parameters: ClassVar[Parameters] = {
+        "max_output_tokens": (GEN_AI_REQUEST_MAX_TOKENS, whole),
+        "temperature": (GEN_AI_REQUEST_TEMPERATURE, real),
+        "top_p": (GEN_AI_REQUEST_TOP_P, real),
+        "reasoning": (GEN_AI_REQUEST_REASONING_LEVEL, _effort),
+        "previous_response_id": (GEN_AI_REQUEST_PREVIOUS_RESPONSE_ID, text),
+        "conversation": (GEN_AI_CONVERSATION_ID, _conversation),
+        "text": (GEN_AI_OUTPUT_TYPE, _output_type),
+        "service_tier": (OPENAI_REQUEST_SERVICE_TIER, text),
+    }
+
     def request(self, body: Mapping[str, Any]) -> dict[str, Any]:
         """Parameters of the model, and what the request goes on from."""
-        get = body.get
-        conversation = get("conversation")
-        prompt = mapping(get("prompt"))
-        form = mapping(mapping(get("text")).get("format")).get("type")
-        return {
-            GEN_AI_REQUEST_MAX_TOKENS: whole(get("max_output_tokens")),
-            GEN_AI_REQUEST_TEMPERATURE: real(get("temperature")),
-            GEN_AI_REQUEST_TOP_P: real(get("top_p")),
-            GEN_AI_REQUEST_REASONING_LEVEL: text(mapping(get("reasoning")).get("effort")),
-            GEN_AI_REQUEST_PREVIOUS_RESPONSE_ID: text(get("previous_response_id")),
-            GEN_AI_CONVERSATION_ID: text(conversation) or text(mapping(conversation).get("id")),
-            GEN_AI_PROMPT_NAME: text(prompt.get("id")),
-            GEN_AI_PROMPT_VERSION: text(prompt.get("version")),
-            GEN_AI_OUTPUT_TYPE: _OUTPUT_TYPES.get(form) if isinstance(form, str) else None,
-            OPENAI_REQUEST_SERVICE_TIER: text(get("service_tier")),
-        }
+        found = super().request(body)
+        prompt = mapping(body.get("prompt"))
+        if prompt:
+            found[GEN_AI_PROMPT_NAME] = text(prompt.get("id"))
+            found[GEN_AI_PROMPT_VERSION] = text(prompt.get("version"))
+        return found
 
     def response(self, answer: Answer, body: Mapping[str, Any]) -> None:
         """A response, as a whole or as far as it is."""
@@ -202,7 +224,7 @@ class Responses(Format):
         answer.model = text(get("model"))
         answer.tier = text(get("service_tier"))
         read_usage(answer, get("usage"))
-        conversation = text(mapping(get("conversation")).get("id"))
+        conversation = _conversation(get("conversation"))
         if conversation:
             answer.attributes[GEN_AI_CONVERSATION_ID] = conversation
         reason = _response_reason(body)
@@ -258,12 +280,10 @@ class Embeddings(Format):
 
     is_bulky = True
 
-    def request(self, body: Mapping[str, Any]) -> dict[str, Any]:
-        """How large, and in which form."""
-        return {
-            GEN_AI_EMBEDDINGS_DIMENSION_COUNT: whole(body.get("dimensions")),
-            GEN_AI_REQUEST_ENCODING_FORMATS: texts(body.get("encoding_format")),
-        }
+    parameters: ClassVar[Parameters] = {
+        "dimensions": (GEN_AI_EMBEDDINGS_DIMENSION_COUNT, whole),
+        "encoding_format": (GEN_AI_REQUEST_ENCODING_FORMATS, texts),
+    }
 
     def response(self, answer: Answer, body: Mapping[str, Any]) -> None:
         """The model and the usage."""
@@ -277,10 +297,7 @@ class Media(Format):
     markers = (b'"usage"', b'"error"')
     is_bulky = True
 
-    def request(self, body: Mapping[str, Any]) -> dict[str, Any]:
-        """How many."""
-        choices = whole(body.get("n"))
-        return {GEN_AI_REQUEST_CHOICE_COUNT: None if choices == 1 else choices}
+    parameters: ClassVar[Parameters] = {"n": (GEN_AI_REQUEST_CHOICE_COUNT, not_one)}
 
     def response(self, answer: Answer, body: Mapping[str, Any]) -> None:
         """The usage."""

@@ -11,7 +11,8 @@ import sys
 import zlib
 from typing import TYPE_CHECKING, Any, Final
 
-from eai_autotrace.instrumentors._llm_bodies import AskedEvents, Body, Events, Frames, JsonBody
+from eai_autotrace.instrumentors._llm_bodies import Body, JsonBody
+from eai_autotrace.instrumentors._llm_events import AskedEvents, Events, Frames
 
 from eai_autotrace.instrumentation.bodies import watched
 from eai_autotrace.semconv.attributes import EAI_GEN_AI_RATE_LIMIT, EAI_GEN_AI_REQUEST_ID
@@ -19,7 +20,7 @@ from eai_autotrace.semconv.attributes import EAI_GEN_AI_RATE_LIMIT, EAI_GEN_AI_R
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from eai_autotrace.instrumentors._llm import Call
+    from eai_autotrace.instrumentors._llm_call import Call
 
 _LIBRARIES: Final = {"httpx", "httpx2"}
 _REQUEST_IDS: Final = (b"x-request-id", b"request-id", b"apim-request-id", b"x-amzn-requestid")
@@ -39,11 +40,13 @@ _LIMITS: Final = {
     for kind in ("limit", "remaining")
 }
 _COST: Final = b"x-litellm-response-cost"
+_READ: Final = {b"content-type", b"content-encoding", _COST, *_REQUEST_IDS, *_LIMITS}
 
 
 def headers_of(response: Any) -> dict[bytes, bytes]:
-    """The headers of a response, by name in lower case."""
-    return {name.lower(): value for name, value in response.headers.raw}
+    """The headers of a response that are looked at, by name in lower case."""
+    raw = response.headers.raw
+    return {lower: value for name, value in raw if (lower := name.lower()) in _READ}
 
 
 def described(headers: dict[bytes, bytes]) -> dict[str, Any]:
@@ -53,17 +56,19 @@ def described(headers: dict[bytes, bytes]) -> dict[str, Any]:
         if name in headers:
             found[EAI_GEN_AI_REQUEST_ID] = headers[name].decode("latin-1")
             break
-    for name, attribute in _LIMITS.items():
-        if name in headers and headers[name].isdigit():
-            found[attribute] = int(headers[name])
+    for name, value in headers.items():
+        if name in _LIMITS and value.isdigit():
+            found[_LIMITS[name]] = int(value)
     return found
 
 
 def cost_of(headers: dict[bytes, bytes]) -> float | None:
     """What a LiteLLM proxy says the call cost."""
+    if _COST not in headers:
+        return None
     try:
         return float(headers[_COST])
-    except (KeyError, ValueError):
+    except ValueError:
         return None
 
 

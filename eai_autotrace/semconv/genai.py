@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from eai_autotrace.semconv.attributes import (
     GEN_AI_USAGE_AUDIO_INPUT_TOKENS,
@@ -103,41 +103,31 @@ class Usage:
     of_output: Mapping[str, int] | None = None
 
 
-_BY_MODALITY: Final = (
-    (
-        "of_input",
-        {
-            "text": GEN_AI_USAGE_TEXT_INPUT_TOKENS,
-            "image": GEN_AI_USAGE_IMAGE_INPUT_TOKENS,
-            "audio": GEN_AI_USAGE_AUDIO_INPUT_TOKENS,
-        },
-    ),
-    (
-        "of_output",
-        {
-            "text": GEN_AI_USAGE_TEXT_OUTPUT_TOKENS,
-            "image": GEN_AI_USAGE_IMAGE_OUTPUT_TOKENS,
-            "audio": GEN_AI_USAGE_AUDIO_OUTPUT_TOKENS,
-        },
-    ),
-)
+_INPUT_BY_MODALITY: Final = {
+    "text": GEN_AI_USAGE_TEXT_INPUT_TOKENS,
+    "image": GEN_AI_USAGE_IMAGE_INPUT_TOKENS,
+    "audio": GEN_AI_USAGE_AUDIO_INPUT_TOKENS,
+}
+_OUTPUT_BY_MODALITY: Final = {
+    "text": GEN_AI_USAGE_TEXT_OUTPUT_TOKENS,
+    "image": GEN_AI_USAGE_IMAGE_OUTPUT_TOKENS,
+    "audio": GEN_AI_USAGE_AUDIO_OUTPUT_TOKENS,
+}
 
 
-def usage_attributes(usage: Usage, semconv: str) -> dict[str, int]:
-    """A span's attributes for the tokens that are known."""
-    found = {
-        GEN_AI_USAGE_INPUT_TOKENS: usage.input,
-        GEN_AI_USAGE_OUTPUT_TOKENS: usage.output,
-        GEN_AI_USAGE_CACHE_READ_INPUT_TOKENS: usage.cache_read,
-        GEN_AI_USAGE_REASONING_OUTPUT_TOKENS: usage.reasoning,
-    }
+def add_usage(attributes: dict[str, Any], usage: Usage, semconv: str) -> None:
+    """Add a span's attributes for the tokens of an operation; ``None`` for those not known."""
+    attributes[GEN_AI_USAGE_INPUT_TOKENS] = usage.input
+    attributes[GEN_AI_USAGE_OUTPUT_TOKENS] = usage.output
+    attributes[GEN_AI_USAGE_CACHE_READ_INPUT_TOKENS] = usage.cache_read
+    attributes[GEN_AI_USAGE_REASONING_OUTPUT_TOKENS] = usage.reasoning
     if usage.cache_write is not None:
         if semconv != V1_41:
-            found[GEN_AI_USAGE_CACHE_WRITE_INPUT_TOKENS] = usage.cache_write
+            attributes[GEN_AI_USAGE_CACHE_WRITE_INPUT_TOKENS] = usage.cache_write
         if semconv != LATEST:
-            found[GEN_AI_USAGE_CACHE_CREATION_INPUT_TOKENS] = usage.cache_write
+            attributes[GEN_AI_USAGE_CACHE_CREATION_INPUT_TOKENS] = usage.cache_write
     if semconv != V1_41:
-        for field, names in _BY_MODALITY:
-            for modality, tokens in (getattr(usage, field) or {}).items():
-                found[names[modality]] = tokens
-    return {name: tokens for name, tokens in found.items() if tokens is not None}
+        for modality, tokens in (usage.of_input or {}).items():
+            attributes[_INPUT_BY_MODALITY[modality]] = tokens
+        for modality, tokens in (usage.of_output or {}).items():
+            attributes[_OUTPUT_BY_MODALITY[modality]] = tokens

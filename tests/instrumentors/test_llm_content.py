@@ -457,15 +457,17 @@ def test_an_unsampled_call_keeps_no_content(instrument, client, monkeypatch):
     """
     Of a call that is not sampled no content is put together for its span.
     """
-    from eai_autotrace.instrumentors import _llm
+    from eai_autotrace.instrumentors import _llm_call
     from opentelemetry import trace
     from opentelemetry.sdk.trace import TracerProvider
     from opentelemetry.sdk.trace.sampling import ALWAYS_OFF
 
     kept = []
-    asked = _llm.Call.asked
+    asked = _llm_call.Call.asked
     off = TracerProvider(sampler=ALWAYS_OFF, shutdown_on_exit=False).get_tracer("off")
-    monkeypatch.setattr(_llm.Call, "asked", lambda call: (asked(call), kept.append(call.prompt)))
+    monkeypatch.setattr(
+        _llm_call.Call, "asked", lambda call: (asked(call), kept.append(call.prompt))
+    )
     monkeypatch.setattr(trace, "get_tracer", lambda *_, **__: off)
     instrument("openai", genai_content="SPAN_ONLY")
 

@@ -1,0 +1,247 @@
+"""
+An LLM operation under way, from the request to the last byte of the response.
+
+However the application reads the response: spans, metrics, events and content are the same.
+"""
+
+from __future__ import annotations
+
+import sys
+from time import time_ns
+from typing import TYPE_CHECKING, Any, Final
+
+from eai_autotrace.instrumentors import _llm_measures as values
+from eai_autotrace.instrumentors._llm_formats import Answer
+from opentelemetry.context import Context
+
+from eai_autotrace.instrumentation.fetches import Fetching
+from eai_autotrace.patching.guard import guard, report
+from eai_autotrace.semconv import genai
+from eai_autotrace.semconv.attributes import (
+    EAI_GEN_AI_TIME_TO_FIRST_TOKEN,
+    ERROR_TYPE,
+    GEN_AI_RESPONSE_FINISH_REASONS,
+    GEN_AI_RESPONSE_ID,
+    GEN_AI_RESPONSE_MODEL,
+    GEN_AI_RESPONSE_TIME_TO_FIRST_CHUNK,
+    GEN_AI_USAGE_COST_AMOUNT,
+    GEN_AI_USAGE_COST_CURRENCY,
+    GEN_AI_USAGE_COST_SOURCE,
+    HTTP_REQUEST_RESEND_COUNT,
+    OPENAI_RESPONSE_SYSTEM_FINGERPRINT,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from eai_autotrace.instrumentors._llm import LlmOperation
+
+UPSTREAM_KEY: Final = "opentelemetry.genai.client.inference.context"
+"""Where OpenTelemetry's util-genai keeps in a context that an inference is being traced."""
+
+_SECOND: Final = 1_000_000_000
+_UPSTREAM: Final = "opentelemetry.util.genai._inference_invocation"
+
+
+class Call(Fetching):
+    """
+    An LLM operation under way.
+
+    Attributes:
+        operation: What it is.
+        answer: What is known of the response.
+        retries: Attempts after the first one.
+        learnt: Further attributes, from the response's headers.
+        is_asked: Whether the response has something in it because we asked for it.
+        prompt: The content of the request, where that is recorded, as attributes.
+    """
+
+    __slots__ = (
+        "_between",
+        "_first_chunk",
+        "_first_token",
+        "_last_chunk",
+        "_shown",
+        "answer",
+        "is_asked",
+        "learnt",
+        "operation",
+        "prompt",
+        "retries",
+    )
+
+    def __init__(self, operation: LlmOperation, *rest: Any) -> None:
+        super().__init__(operation, *rest)
+        self.operation = operation
+        recording = operation.llm.recording
+        self.answer = Answer(is_kept=recording.wants_content(is_recorded=self.is_recording))
+        self.retries = 0
+        self.learnt: dict[str, Any] = {}
+        self.is_asked = False
+        self.prompt: dict[str, Any] = {}
+        self._first_chunk: int | None = None
+        self._first_token: int | None = None
+        self._last_chunk: int | None = None
+        self._shown: dict[str, Any] = {}
+        self._between: list[float] | None = None
+        if operation.llm.times_chunks and operation.request.is_stream and operation.has_measures:
+            self._between = []
+        upstream = sys.modules.get(_UPSTREAM)
+        if upstream is not None and operation.has_span:
+            # Instrumentors of theirs below ours then make no span of the same call.
+            self.context = Context({**self.context, UPSTREAM_KEY: upstream.InferenceData()})
+
+    @property
+    def is_timing_chunks(self) -> bool:
+        """Whether each chunk is of interest."""
+        return self._between is not None
+
+    @property
+    def library(self) -> str:
+        """The SDK's package."""
+        return self.operation.request.library
+
+    def asked(self) -> None:
+        """Keep the content of the request, where that is recorded."""
+        if self.answer.is_kept:
+            with guard("recording the content of a request"):
+                request = self.operation.request
+                prompt = request.route.format.prompt(request.body)
+                self.prompt = self.operation.llm.recording.prompt(prompt)
+
+    def arrived(self, count: int) -> None:
+        """Note that events have come."""
+        now = time_ns()
+        if self._first_chunk is None:
+            self._first_chunk = now
+        elif self._between is not None and self._last_chunk is not None and count:
+            # Those that came together came at the same distance, as far as anybody knows.
+            self._between += [(now - self._last_chunk) / _SECOND / count] * count
+        self._last_chunk = now
+
+    def has_token(self) -> None:
+        """Note that the first content or reasoning has come."""
+        self._first_token = time_ns()
+
+    def end(self, attributes: Mapping[str, Any] | None = None, at: int | None = None) -> None:
+        """End it with what is known."""
+        if self.ended:
+            return
+        now = at or time_ns()
+        learnt: dict[str, Any] = {}
+        try:
+            amount, source = self.operation.llm.cost(self)
+            learnt = self._learnt(now, amount)
+            if self.is_recording or self.operation.llm.recording.is_in_events:
+                self._shown = self._described(amount, source)
+        except Exception as failure:  # noqa: BLE001 - the boundary
+            report("describing a response", failure)
+        if attributes:
+            learnt.update(attributes)
+            self._shown.update(attributes)
+        super().end(learnt, now)
+        if self._between:
+            with guard("measuring chunks"):
+                self._measure_chunks(self._between)
+        if self.operation.is_told:
+            with guard("telling of an inference"):
+                self._tell()
+
+    def _measure_chunks(self, between: list[float]) -> None:
+        recorder = self.operation.llm.chunk_recorder(self)
+        for seconds in between:
+            known = {GEN_AI_RESPONSE_MODEL: self.answer.model, values.CHUNK: seconds}
+            recorder.end(self._measured, known, 0, None)
+
+    def _set(self, attributes: Mapping[str, Any]) -> None:
+        # What is measured is not what the span has.
+        if ERROR_TYPE in attributes:
+            self._shown[ERROR_TYPE] = attributes[ERROR_TYPE]
+        super()._set(self._shown)
+
+    def _learnt(self, now: int, cost: float | None) -> dict[str, Any]:
+        """What is measured."""
+        answer, operation = self.answer, self.operation
+        learnt: dict[str, Any] = {GEN_AI_RESPONSE_MODEL: answer.model}
+        if answer.error_type is not None:
+            learnt[ERROR_TYPE] = answer.error_type
+        if operation.has_measures:
+            route = operation.request.route
+            seconds = (now - self.started) / _SECOND
+            first = self._seconds_to(self._first_chunk)
+            is_inference = route.operation in genai.INFERENCES
+            values.add_durations(learnt, operation.llm.semconv, seconds, first, is_inference)
+            if route.is_counted:
+                values.add_usage(learnt, answer.usage, is_inference)
+            if self.retries:
+                learnt[values.RETRIES] = self.retries
+            if cost is not None:
+                learnt[values.COST] = cost
+        return learnt
+
+    def _seconds_to(self, moment: int | None) -> float | None:
+        if moment is None or not self.operation.request.is_stream:
+            return None
+        return (moment - self.started) / _SECOND
+
+    def _described(self, cost: float | None, source: str) -> dict[str, Any]:
+        """What the span has."""
+        answer, llm, request = self.answer, self.operation.llm, self.operation.request
+        route = request.route
+        known: dict[str, Any] = {
+            GEN_AI_RESPONSE_MODEL: answer.model,
+            GEN_AI_RESPONSE_ID: answer.id,
+            OPENAI_RESPONSE_SYSTEM_FINGERPRINT: answer.fingerprint,
+            HTTP_REQUEST_RESEND_COUNT: self.retries or None,
+            **self.learnt,
+            **answer.attributes,
+        }
+        if request.is_stream:
+            known[GEN_AI_RESPONSE_TIME_TO_FIRST_CHUNK] = self._seconds_to(self._first_chunk)
+            known[EAI_GEN_AI_TIME_TO_FIRST_TOKEN] = self._seconds_to(self._first_token)
+        reasons = answer.finish_reasons
+        if reasons:
+            known[GEN_AI_RESPONSE_FINISH_REASONS] = _in_order(reasons)
+        if route.format.response_tier is not None:
+            known[route.format.response_tier] = answer.tier
+        if route.operation != genai.FETCH_RESPONSE:
+            genai.add_usage(known, answer.usage, llm.semconv)
+        if cost is not None:
+            known[GEN_AI_USAGE_COST_AMOUNT] = cost
+            known[GEN_AI_USAGE_COST_CURRENCY] = "USD"
+            known[GEN_AI_USAGE_COST_SOURCE] = source
+        if answer.is_kept and llm.recording.is_in_spans:
+            known |= {**self.prompt, **llm.recording.output(route.format, answer)}
+        return known
+
+    def _tell(self) -> None:
+        """The event of an inference; and what others asked to be told."""
+        operation = self.operation
+        if operation.upstream is not None:
+            _publish(operation.upstream, self.answer)
+        recording = operation.llm.recording
+        if recording.is_in_events and operation.request.route.operation in genai.INFERENCES:
+            shown = {**operation.known_attributes(), **self._shown}
+            recording.emit(
+                {name: value for name, value in shown.items() if value is not None},
+                {**self.prompt, **recording.output(operation.request.route.format, self.answer)},
+                self.context,
+            )
+
+
+def _in_order(reasons: Mapping[int, str]) -> tuple[str, ...]:
+    return tuple(reasons.values() if len(reasons) == 1 else (reasons[i] for i in sorted(reasons)))
+
+
+def _publish(upstream: Any, answer: Answer) -> None:
+    """Hand over to OpenTelemetry's util-genai what an operation around this one wants to know."""
+    reasons = _in_order(answer.finish_reasons)
+    for name, value in (
+        ("response_model", answer.model),
+        ("response_id", answer.id),
+        ("response_finish_reasons", list(reasons) or None),
+        ("usage_input_tokens", answer.usage.input),
+        ("usage_output_tokens", answer.usage.output),
+    ):
+        if value is not None and hasattr(upstream, name):
+            setattr(upstream, name, value)
