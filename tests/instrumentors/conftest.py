@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import socket
 import uuid
@@ -182,3 +183,58 @@ def _short(span, amqp_url, exchange, queue):
     if len(attributes.get("messaging.message.id", "")) == 32:
         attributes["messaging.message.id"] = "id"
     return short
+
+
+class _Proxy:
+    """
+    Passes bytes on to the broker.
+
+    ``sent`` is what clients have sent; ``cut()`` ends all connections as an outage does.
+    """
+
+    def __init__(self, url):
+        self._broker = urlsplit(url)
+        self._writers = []
+        self.sent = bytearray()
+
+    async def __aenter__(self):
+        self._server = await asyncio.start_server(self._pass_on, "127.0.0.1", 0)
+        port = self._server.sockets[0].getsockname()[1]
+        login = self._broker.netloc.rpartition("@")[0] or "guest:guest"
+        self.url = f"amqp://{login}@127.0.0.1:{port}{self._broker.path or '/'}"
+        return self
+
+    async def __aexit__(self, *_):
+        self.cut()
+        self._server.close()
+
+    async def _pass_on(self, reader, writer):
+        address = self._broker.hostname, self._broker.port or 5672
+        from_broker, to_broker = await asyncio.open_connection(*address)
+        self._writers += [writer, to_broker]
+        to = _copy(reader, to_broker, self.sent)
+        await asyncio.gather(to, _copy(from_broker, writer, bytearray()))
+
+    def cut(self):
+        """Close every connection without a word."""
+        writers, self._writers = self._writers, []
+        for writer in writers:
+            writer.transport.abort()
+
+
+async def _copy(reader, writer, seen):
+    try:
+        while data := await reader.read(65536):
+            seen += data
+            writer.write(data)
+            await writer.drain()
+    except OSError:
+        pass
+    writer.transport.abort()
+
+
+@pytest.fixture
+async def proxy(amqp_url):
+    """A way to RabbitMQ on which bytes are seen, and connections cut: connect to its ``url``."""
+    async with _Proxy(amqp_url) as proxy:
+        yield proxy
