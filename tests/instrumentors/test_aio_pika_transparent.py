@@ -227,7 +227,6 @@ class Story:
         raising = await connection.channel(on_return_raises=True)
         await self.raises(raising.default_exchange.publish, mandatory, "story-nowhere")
         await self.raises(queue.consume, lambda _: None, no_such=True)
-        await self.raises(queue.consume, lambda _: None)
         await self.raises(channel.default_exchange.publish, mandatory)
         nowhere = await raising.get_exchange("story-nowhere", ensure=False)
         await self.raises(nowhere.publish, mandatory, "x")
