@@ -64,6 +64,7 @@ class Messages(Format):
     """``/v1/messages``."""
 
     markers = (b"message_start", b"message_delta", b"message_stop", b'"error"')
+    text_marks = (b'"text":"', b'"thinking":"', b'"partial_json":"')
     response_tier = EAI_GEN_AI_SERVICE_TIER
 
     parameters: ClassVar[Parameters] = {

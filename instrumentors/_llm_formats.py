@@ -66,8 +66,8 @@ class Format:
     Attributes:
         parameters: What requests may have in them, and the attribute that it becomes, as read by a
             function.
-        markers: What an event of a stream has in it, if it tells more than content. None of them
-            has a comma in it.
+        markers: What an event of a stream has in it, if it tells more than content.
+        text_marks: What stands before the text of an event that tells nothing else.
         is_bulky: Whether responses are large, and but their ends tell something.
         request_tier: The attribute for the service tier that is asked for.
         response_tier: The attribute for the service tier that served.
@@ -75,6 +75,7 @@ class Format:
 
     parameters: ClassVar[Parameters] = {}
     markers: ClassVar[tuple[bytes, ...]] = ()
+    text_marks: ClassVar[tuple[bytes, ...]] = ()
     is_bulky: ClassVar[bool] = False
     request_tier: ClassVar[str | None] = None
     response_tier: ClassVar[str | None] = None

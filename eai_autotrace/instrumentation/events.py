@@ -72,6 +72,11 @@ def _after(data: bytes, mark: bytes) -> int:
 
 def events(data: bytes) -> Iterator[Event]:
     """The events in some bytes, of which the last may lack its blank line."""
+    # Most are one line of data.
+    first = data.find(b"\n")
+    if first == data.find(b"\n\n") == len(data) - 2 and data[:6] == b"data: " and b"\r" not in data:
+        yield Event("", data[6:-2], data)
+        return
     start = 0
     for blank in _BLANK.finditer(data):
         yield _event(data[start : blank.end()])

@@ -397,7 +397,7 @@ HIDING = {
             "_llm_events.AskedEvents.",
             "_llm_bodies.Body.__init__",
             "_llm_events.Events.__init__",
-            "_llm_events.Events._compare",
+            "_llm_events.Events._learn",
             "_llm_events.Events._tells_nothing",
             "_llm_events._is_only_usage",
             "_llm_events._without_null",
