@@ -132,6 +132,16 @@ def _first_line(argument):
     return str(argument).split("\n", maxsplit=1)[0].split(" at 0x", maxsplit=1)[0]
 
 
+async def _next(queue, **more):
+    """The next message of a queue, where the broker is about to put it."""
+    for _ in range(1000):
+        message = await queue.get(fail=False, **more)
+        if message is not None:
+            return message
+        await asyncio.sleep(0.005)
+    raise TimeoutError(queue.name)
+
+
 class Story:
     """What an application sees of a broker, told in plain values."""
 
@@ -206,10 +216,9 @@ class Story:
         await self._publish(channel, b"1", b"2")
         async with queue.iterator() as messages:
             await self.raises(self._loop, messages)
-        await (await queue.get()).reject(requeue=False)
-        await asyncio.sleep(0.05)
+        await (await _next(queue)).reject(requeue=False)
         for _ in range(2):
-            message = await dead.get(no_ack=True)
+            message = await _next(dead, no_ack=True)
             deaths = message.headers["x-death"]
             self.tell("dead", message.body, [(d["reason"], d["count"], d["queue"]) for d in deaths])
 
@@ -243,6 +252,7 @@ class Story:
             if message.body == b"2":
                 done.set()
 
+        await channel.set_qos(prefetch_count=1)  # so that the order is one
         await self._publish(channel, b"1", b"2")
         tag = await queue.consume(callback, consumer_tag="story")
         await asyncio.wait_for(done.wait(), 10)
