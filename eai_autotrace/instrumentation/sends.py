@@ -77,6 +77,8 @@ class Sending(Active):
     def leave(self) -> None:
         """Give back the context that was current before. Same task, same frame."""
         CURRENT.set(None)
+        # A task that was started meanwhile, such as a channel's, has it still as the current one.
+        self.is_carried = True
         super().leave()
 
     def fail(

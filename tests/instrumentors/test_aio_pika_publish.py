@@ -320,3 +320,59 @@ async def test_hooks_see_what_is_published(instrument, exchange, seen, monkeypat
     expected = _sent("confirmed")
     expected["attributes"]["eai.test"] = "created 6"
     assert seen() == [expected]
+
+
+async def test_a_task_that_began_while_a_message_was_sent(instrument, channel, exchange, seen):
+    """
+    A message that a task sends has its own span, also where the task was started by a publishing
+    that failed before anything was sent.
+    """
+    instrument("aio_pika")
+    below = await _underlay(channel)
+    tasks = []
+
+    async def send():
+        await asyncio.sleep(0.02)
+        return await below.basic_publish(b"secret", exchange=exchange.name, routing_key="created")
+
+    class Failing(aio_pika.Message):
+        @property
+        def properties(self):
+            tasks.append(asyncio.ensure_future(send()))
+            raise LookupError
+
+    message = Failing(b"secret", message_id="1")
+    with pytest.raises(LookupError):
+        await exchange.publish(message, "created")
+    await tasks[0]
+
+    failed, sent = seen()
+    assert failed["attributes"]["error.type"] == "LookupError"
+    assert sent == _sent("confirmed", parent=failed["name"])
+
+
+AIORMQ_ALONE = """
+import asyncio, sys
+import aiormq
+
+async def main():
+    connection = await aiormq.connect(sys.argv[1])
+    channel = await connection.channel()
+    await channel.basic_publish(b"secret", routing_key="nowhere")
+    await connection.close()
+
+asyncio.run(main())
+assert "aio_pika" not in sys.modules
+"""
+
+
+def test_a_program_that_uses_aiormq_alone(run_instrumented, otlp_receiver, amqp_url, tmp_path):
+    """
+    A program that never imports aio-pika is traced where it publishes through aiormq.
+    """
+    (tmp_path / "program.py").write_text(AIORMQ_ALONE)
+
+    program = run_instrumented("python", "program.py", amqp_url, cwd=tmp_path)
+
+    assert program.wait() == 0
+    assert [span.name for span in otlp_receiver.wait_for(1)] == ["publish nowhere"]
