@@ -96,9 +96,10 @@ class Cursors:
     def _fetched(self, rows: Rows, cursor: Any, result: list[Any]) -> bool:
         rows.parts += 1
         rows.items += len(result)
+        if not cursor._exhausted:  # noqa: SLF001
+            return False
         # Those that are iterated over close their portal afterwards, since asyncpg 0.28.
-        closes = hasattr(cursor, "_prefetch") and hasattr(cursor, "_close_portal")
-        return bool(cursor._exhausted) and not closes  # noqa: SLF001
+        return not (hasattr(cursor, "_prefetch") and hasattr(cursor, "_close_portal"))
 
     def _closed(self, rows: Rows, cursor: Any, result: Any) -> bool:  # noqa: ARG002
         return True

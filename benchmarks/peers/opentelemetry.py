@@ -43,7 +43,7 @@ class Ours(OpenTelemetryPeer):
     title = "eai-autotrace"
     distribution = "eai-autotrace"
     wrapper = ("opentelemetry-instrument",)
-    spans = {"root": 1, "fastapi": 1, "query": 1, "cursor": 2, "publish": 1, "consume": 1}
+    spans = {"root": 1, "fastapi": 1, "query": 1, "cursor": 3, "publish": 1, "consume": 1}
     spans |= {"chat": 1, "stream": 1}
     how = "`opentelemetry-instrument`, OTLP over HTTP"
 
