@@ -87,7 +87,10 @@ async def test_any_header_is_survived(instrument, exchange, queue, seen, propaga
     With every propagator a message is handled whatever its headers hold.
     """
     configured, fields = PROPAGATORS[name]
-    await exchange.publish(aio_pika.Message(b"", headers=dict.fromkeys(fields, value)), "created")
+    for _ in range(2):
+        message = aio_pika.Message(b"", headers=dict.fromkeys(fields, value))
+        await exchange.publish(message, "created")
+    before = await queue.get(no_ack=True)
     propagator(configured)
     instrument("aio_pika")
 
@@ -96,7 +99,8 @@ async def test_any_header_is_survived(instrument, exchange, queue, seen, propaga
         await message.ack()
 
     assert [(span["kind"], span["parent"]) for span in seen()] == [("CONSUMER", None)]
-    assert dict(message.headers) == dict.fromkeys(fields, value)
+    assert dict(message.headers) == dict(before.headers)
+    assert set(message.headers) == fields
 
 
 async def test_a_baggage_that_is_too_large(instrument, exchange, queue, seen):
