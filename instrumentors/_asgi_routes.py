@@ -57,7 +57,8 @@ def _redirect(*_: object, **__: object) -> None:
     """
     A router that redirects for a slash has matched the route: that is in its frame only.
 
-    Looking there costs requests nothing that are not redirected, and matches nothing again.
+    Looking there costs nothing for requests that are not redirected. Nothing is matched again but
+    inside an included router, as FastAPI does itself to handle such a route.
     """
     frame = sys._getframe(2)  # noqa: SLF001 - 0 is this one, 1 the wrapper's
     if "redirect_scope" in frame.f_code.co_varnames:

@@ -3,8 +3,8 @@ Server spans for Starlette.
 
 Patches ``Starlette.__call__``, which every request and every WebSocket connection of an application
 passes, whatever middleware lies around or inside it; the ``handle`` methods of routes, which know
-the template that matched, so that nothing is matched a second time; and
-``BackgroundTask.__call__``. Headers are recorded only where a setting names them (but for ``Host``,
+the template that matched, so that nothing is matched a second time; ``RedirectResponse``, which a
+router makes for a slash; and ``BackgroundTask.__call__``. Headers are recorded only where a setting names them (but for ``Host``,
 ``User-Agent`` and what proxies add), the values of sensitive query keys never, nor bodies.
 """
 
