@@ -4,11 +4,12 @@ Server spans for FastAPI.
 Patches ``FastAPI.__call__``, which every request and every WebSocket connection of an application
 passes, whatever middleware lies around or inside it; the ``handle`` methods of routes, which know
 the template that matched, so that nothing is matched a second time; ``RedirectResponse``, which a
-router makes for a slash; ``BackgroundTask.__call__``; and ``RequestValidationError``, of which the kinds of faults are recorded. FastAPI's own telemetry
-(since 0.142) stands aside, unless the application configured it: then it stays, without a span of
-ours, and gets the attributes that it lacks. Headers are recorded only where a setting names them
-(but for ``Host``, ``User-Agent`` and what proxies add), the values of sensitive query keys never,
-nor bodies, nor values that did not validate.
+router makes for a slash; ``BackgroundTask.__call__``; and ``RequestValidationError``, of which the
+kinds of faults are recorded. FastAPI's own telemetry (since 0.142) stands aside, unless the
+application configured it: then it stays, without a span of ours, and gets the attributes that it
+lacks. Headers are recorded only where a setting names them (but for ``Host``, ``User-Agent`` and
+what proxies add), the values of sensitive query keys never, nor bodies, nor values that did not
+validate.
 """
 
 from __future__ import annotations
