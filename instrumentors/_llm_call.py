@@ -58,6 +58,7 @@ class Call(Fetching):
 
     __slots__ = (
         "_between",
+        "_ends",
         "_first_chunk",
         "_first_token",
         "_last_chunk",
@@ -75,6 +76,7 @@ class Call(Fetching):
         self.operation = operation
         recording = operation.llm.recording
         self.answer = Answer(is_kept=recording.wants_content(is_recorded=self.is_recording))
+        self._ends = [True]  # one end; taking it is atomic
         self.retries = 0
         self.learnt: dict[str, Any] = {}
         self.is_asked = False
@@ -124,8 +126,10 @@ class Call(Fetching):
         self._first_token = time_ns()
 
     def end(self, attributes: Mapping[str, Any] | None = None, at: int | None = None) -> None:
-        """End it with what is known."""
-        if self.ended:
+        """End it with what is known. Of several threads, such as a reader and a closer, one does."""
+        try:
+            self._ends.pop()
+        except IndexError:
             return
         now = at or time_ns()
         learnt: dict[str, Any] = {}

@@ -248,13 +248,14 @@ def _answered(_client: Any, *, response: Any, retries_taken: int = 0, **_: objec
     if not isinstance(call, Call) or call.ended:
         return
     headers = headers_of(response)
+    # First, so that no failure of the rest leaves in a stream what is to be hidden.
+    if not response.is_closed:
+        watch(response, call, headers, is_asked=call.is_asked)
     call.retries = max(call.retries, retries_taken)
     call.answer.cost = cost_of(headers)
     if call.is_recording:
         call.learnt = described(headers)
-    if not response.is_closed:
-        watch(response, call, headers, is_asked=call.is_asked)
-    elif headers.get(b"content-type", b"").startswith(_JSON):
+    if response.is_closed and headers.get(b"content-type", b"").startswith(_JSON):
         read_json(call, response.content)
 
 

@@ -451,6 +451,24 @@ def test_vertex(instrument, ended, llm_server):
     assert ended() == [("chat claude", {**CHAT, "gen_ai.provider.name": "gcp.vertex_ai"}, "UNSET")]
 
 
+if hasattr(anthropic, "AnthropicFoundry"):
+
+    @pytest.mark.parametrize("stream", [False, True])
+    def test_foundry(instrument, ended, llm_server, stream):
+        """
+        On Foundry the provider is Microsoft's.
+        """
+        instrument("anthropic")
+
+        with anthropic.AnthropicFoundry(base_url=llm_server.url, api_key="k") as client:
+            answer = client.messages.create(**ASK, stream=stream)
+            if stream:
+                list(answer)
+
+        told = {**(STREAMED if stream else CHAT), "gen_ai.provider.name": "azure.ai.inference"}
+        assert ended() == [("chat claude", told, "UNSET")]
+
+
 if HAS_NATIVE:
 
     def test_the_librarys_own_spans_may_stay(instrument, client, spans, metrics):

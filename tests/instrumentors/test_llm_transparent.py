@@ -404,8 +404,6 @@ HIDING = {
             "_llm_events.without_usage",
             "_stainless._answered",
             "_stainless_bodies._library",
-            "_stainless_bodies.cost_of",
-            "_stainless_bodies.described",
             "_stainless_bodies.headers_of",
             "_stainless_bodies.watch",
         )

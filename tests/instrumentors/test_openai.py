@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import io
 
 import openai
@@ -498,6 +499,60 @@ def test_azure_is_told_by_its_client(instrument, llm_server, spans):
     (span,) = spans()
     assert span["attributes"]["gen_ai.provider.name"] == "azure.ai.openai"
     assert span["attributes"]["gen_ai.usage.input_tokens"] == 11
+
+
+def _accepts(library):
+    try:
+        openai.OpenAI(api_key="k", http_client=importlib.import_module(library).Client()).close()
+    except (ImportError, TypeError):
+        return False
+    return True
+
+
+@pytest.mark.parametrize("library", [one for one in ("httpx", "httpx2") if _accepts(one)])
+@pytest.mark.parametrize("stream", [False, True])
+def test_the_applications_http_library(instrument, llm_server, span, library, stream):
+    """
+    Whichever of the two HTTP libraries an application gives to a client, the span says the same.
+    """
+    instrument("openai", llm_stream_usage="always")
+
+    http = importlib.import_module(library).Client()
+    with openai.OpenAI(base_url=llm_server.openai_url, api_key="k", http_client=http) as client:
+        answer = client.chat.completions.create(**ASK, stream=stream)
+        words = "".join(c.choices[0].delta.content or "" for c in answer) if stream else None
+
+    expected = _span("chat", **CHAT, **USAGE, **(STREAMED if stream else {}))
+    assert (span(), words) == (expected, "The answer is 42." if stream else None)
+
+
+def test_the_modules_own_client(instrument, llm_server, span, monkeypatch):
+    """
+    The client that the module makes by itself is traced, too.
+    """
+    monkeypatch.setattr(openai, "api_key", "k")
+    monkeypatch.setattr(openai, "base_url", f"{llm_server.openai_url}/")
+    instrument("openai")
+
+    openai.chat.completions.create(**ASK)
+    openai._reset_client()
+
+    assert span() == _span("chat", **CHAT, **USAGE)
+
+
+if hasattr(openai, "BedrockOpenAI"):
+
+    def test_bedrock_is_told_by_its_client(instrument, llm_server, spans):
+        """
+        The provider is Amazon's where the client is, wherever it sends its requests.
+        """
+        instrument("openai")
+
+        with openai.BedrockOpenAI(base_url=llm_server.openai_url, api_key="k") as client:
+            client.chat.completions.create(**ASK)
+
+        (found,) = spans()
+        assert found["attributes"]["gen_ai.provider.name"] == "aws.bedrock"
 
 
 def test_a_suppressed_call_has_no_span(instrument, client, spans):
