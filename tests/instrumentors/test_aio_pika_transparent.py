@@ -145,8 +145,8 @@ async def _next(queue, **more):
 class Story:
     """What an application sees of a broker, told in plain values."""
 
-    def __init__(self, url):
-        self._url = url
+    def __init__(self, url, name):
+        self._url, self._name = url, name
         self.told = []
 
     def tell(self, *facts):
@@ -167,13 +167,11 @@ class Story:
         """Publish and consume in every way there is."""
         async with await aio_pika.connect(self._url) as connection:
             channel = await connection.channel()
-            dead = await channel.declare_queue("story-dead", auto_delete=False)
+            dead = await channel.declare_queue(f"{self._name}-dead", exclusive=True)
             queue = await channel.declare_queue(
-                "story",
-                arguments={
-                    "x-dead-letter-exchange": "",
-                    "x-dead-letter-routing-key": "story-dead",
-                },
+                self._name,
+                exclusive=True,
+                arguments={"x-dead-letter-exchange": "", "x-dead-letter-routing-key": dead.name},
             )
             await self._order(channel, queue)
             await self._requeue(channel, queue)
@@ -187,7 +185,7 @@ class Story:
     async def _publish(self, channel, *bodies):
         for body in bodies:
             message = aio_pika.Message(body, headers={"own": "1"}, message_id="1")
-            result = await channel.default_exchange.publish(message, "story")
+            result = await channel.default_exchange.publish(message, self._name)
             self.tell("published", type(result), dict(message.headers), message.locked)
 
     async def _order(self, channel, queue):
@@ -264,10 +262,11 @@ async def test_an_application_sees_the_same(instrument, lenient, amqp_url):
     Order, requeueing, dead-lettering, returns, confirmations and exceptions are those of the broker
     and the library, with and without tracing.
     """
-    before = await Story(amqp_url).live()
+    name = f"story-{uuid.uuid4().hex}"
+    before = await Story(amqp_url, name).live()
     instrument("aio_pika")
 
-    after = await Story(amqp_url).live()
+    after = await Story(amqp_url, name).live()
 
     assert after == before
     assert len(before) > 30
