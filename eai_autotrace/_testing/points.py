@@ -40,8 +40,9 @@ class MetricRecorder:
     def __call__(self) -> list[dict[str, Any]]:
         """The points, those of a series added up."""
         data: MetricsData | None = self._reader.get_metrics_data()
-        for kind, point in _plain(data) if data else ():
-            key = (point["name"], *sorted((k, repr(v)) for k, v in point["attributes"].items()))
+        for scope, kind, point in _plain(data) if data else ():
+            attributes = sorted((k, repr(v)) for k, v in point["attributes"].items())
+            key = (point["name"], tuple(attributes), scope)
             known = self._points.get(key)
             if known is not None and kind == "delta":
                 for name in {"count", "sum", "value"} & point.keys():
@@ -68,8 +69,8 @@ _Key = tuple[Any, ...]
 _TOTAL = "total"
 
 
-def _plain(data: MetricsData) -> Iterator[tuple[str, dict[str, Any]]]:
-    """The points, each with how it relates to earlier ones of its series."""
+def _plain(data: MetricsData) -> Iterator[tuple[str, str, dict[str, Any]]]:
+    """The points, each with whose it is and how it relates to earlier ones of its series."""
     for resource in data.resource_metrics:
         for scope in resource.scope_metrics:
             for metric in scope.metrics:
@@ -79,7 +80,8 @@ def _plain(data: MetricsData) -> Iterator[tuple[str, dict[str, Any]]]:
                         "unit": metric.unit,
                         "attributes": dict(point.attributes or {}),
                     }
-                    yield _kind(metric.data), {**plain, **_values(point)}
+                    values = {**plain, **_values(point)}
+                    yield scope.scope.name, _kind(metric.data), values
 
 
 def _kind(data: Any) -> str:
