@@ -62,16 +62,6 @@ def _fields(propagator: TextMapPropagator) -> frozenset[bytes]:
     return frozenset(field.lower().encode("latin-1") for field in propagator.fields)
 
 
-def _callers_context(pairs: Pairs) -> Context | None:
-    """The context that the request carries, if it carries one: mostly a look at a few names."""
-    propagator = propagate.get_global_textmap()
-    fields = _fields(propagator)
-    for name, _ in pairs:
-        if name in fields:
-            return propagator.extract(Headers(pairs), context.get_current(), _GETTER)
-    return None
-
-
 class Requests:
     """
     Describes requests and connections under some settings.
@@ -91,18 +81,18 @@ class Requests:
 
     def request(self, scope: Scope) -> Operation | None:
         """The operation of an HTTP request."""
+        pairs = _pairs(scope)
         if self._excluded is not None and self._excluded.search(_url(scope)):
             return None
         method = scope["method"]
         if method not in self._methods:
             method = http.OTHER_METHOD
-        pairs = scope.get("headers") or ()
-        origin = self._origin(pairs)
+        parent, origin = self._told(pairs)
         return Operation(
             "HTTP" if method == http.OTHER_METHOD else method,
             SpanKind.SERVER,
             partial(self._attributes, scope, pairs, method, origin),
-            _callers_context(pairs),
+            parent,
             (),
             (method, origin.scheme or scope.get("scheme") or "http", scope.get("http_version")),
             EXCEPTION,
@@ -110,10 +100,10 @@ class Requests:
 
     def connection(self, scope: Scope) -> Operation | None:
         """The operation of a WebSocket connection."""
+        pairs = _pairs(scope)
         if self._excluded is not None and self._excluded.search(_url(scope)):
             return None
-        pairs = scope.get("headers") or ()
-        origin = self._origin(pairs)
+        parent, origin = self._told(pairs)
         # Proxies call it by the scheme of the request that it began with.
         scheme = (origin.scheme or scope.get("scheme") or "ws").replace("http", "ws")
         origin = origin._replace(scheme=scheme)
@@ -122,19 +112,28 @@ class Requests:
             _WEBSOCKET,
             SpanKind.SERVER,
             {**attributes, NETWORK_PROTOCOL_NAME: "websocket"},
-            _callers_context(pairs),
+            parent,
             (),
             (scheme,),
             EXCEPTION,
         )
 
-    def _origin(self, pairs: Pairs) -> Origin:
-        """What proxies say, where they are believed: mostly a look at a few names."""
-        trusted = self._forwarded
+    def _told(self, pairs: Pairs) -> tuple[Context | None, Origin]:
+        """The context of the caller, and what proxies say: mostly a look at a few names."""
+        propagator = propagate.get_global_textmap()
+        fields, trusted = _fields(propagator), self._forwarded
         for name, _ in pairs:
-            if name in trusted:
-                return forwarded.origin_of(Headers(pairs))
-        return _DIRECT
+            if name in fields or name in trusted:
+                break
+        else:
+            return None, _DIRECT
+        headers = Headers(pairs)
+        return (
+            propagator.extract(headers, context.get_current(), _GETTER)
+            if headers.has_any(fields)
+            else None,
+            forwarded.origin_of(headers) if headers.has_any(trusted) else _DIRECT,
+        )
 
     def _attributes(
         self, scope: Scope, pairs: Pairs, method: str, origin: Origin
@@ -147,8 +146,8 @@ class Requests:
     def complete(self, scope: Scope, span: Any) -> None:
         """Give another project's server span the attributes that it lacks."""
         if getattr(span, "kind", None) is SpanKind.SERVER and span.is_recording():
-            pairs = scope.get("headers") or ()
-            found = self._attributes(scope, pairs, scope["method"], self._origin(pairs))
+            pairs = _pairs(scope)
+            found = self._attributes(scope, pairs, scope["method"], self._told(pairs)[1])
             known = span.attributes or {}
             span.set_attributes(
                 {k: v for k, v in found.items() if v is not None and k not in known}
@@ -187,6 +186,14 @@ class Requests:
 
 
 _DIRECT: Final = Origin()
+
+
+def _pairs(scope: Scope) -> Pairs:
+    """The headers, which may be an iterator: then they are kept for the application, as a list."""
+    pairs: Pairs = scope.get("headers") or ()
+    if not isinstance(pairs, (list, tuple)):
+        pairs = scope["headers"] = list(pairs)
+    return pairs
 
 
 def _url(scope: Scope) -> str:

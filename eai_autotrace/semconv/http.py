@@ -64,6 +64,10 @@ class Headers:
             return []
         return [value.decode("latin-1") for found, value in self._pairs if found == name]
 
+    def has_any(self, names: frozenset[bytes]) -> bool:
+        """Whether there is a header of one of these names."""
+        return not names.isdisjoint(self._by_name)
+
     def names(self) -> list[str]:
         """The names of all headers."""
         return [name.decode("latin-1") for name in self._by_name]

@@ -10,7 +10,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
-from fastapi import FastAPI
+from fastapi import FastAPI, Request
 from fastapi.responses import StreamingResponse
 from starlette.testclient import TestClient
 
@@ -234,6 +234,29 @@ async def test_lifespans_are_the_same(instrument, name):
     instrument("fastapi", "starlette")
 
     assert await live() == expected
+
+
+async def test_headers_may_be_an_iterator(instrument, spans):
+    """
+    ASGI allows any iterable of headers: the application still finds them.
+    """
+    seen = []
+    reading = FastAPI()
+
+    @reading.get("/")
+    async def look(request: Request):
+        seen.extend(request.headers.items())
+
+    async def ignore(message):
+        pass
+
+    instrument("fastapi", excluded_urls=("nothing",))
+    headers = iter([(b"host", b"example.org"), (b"x-a", b"1")])
+    scope = {"type": "http", "method": "GET", "path": "/", "query_string": b"", "headers": headers}
+    await reading(scope, None, ignore)
+
+    assert seen == [("host", "example.org"), ("x-a", "1")]
+    assert [span["attributes"]["server.address"] for span in spans()] == ["example.org"]
 
 
 async def test_concurrent_requests_do_not_mix(instrument, spans, metrics):
