@@ -46,10 +46,9 @@ class HandlingOperation(Operation):
     queue: str = ""
     settlement: str | None = None
 
-    def known_attributes(self) -> dict[str, Any]:
+    def known_attributes(self) -> Any:
         """The attributes, of which none is ``None``: they are not looked through once more."""
-        given = self.attributes() if callable(self.attributes) else self.attributes
-        return dict(given)
+        return self.attributes() if callable(self.attributes) else self.attributes
 
 
 class Handling(Active):

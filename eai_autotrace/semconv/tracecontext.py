@@ -73,15 +73,17 @@ def extract(
         headers: Names and values of any type.
         carrier_of: Gives those of them that are text.
     """
+    if not headers:
+        return Context()
     propagator = propagate.get_global_textmap()
     fields, is_standard = _known(propagator)
-    if not headers or fields.isdisjoint(headers):
-        return Context()
     if is_standard and _OTHERS[0] not in headers and _OTHERS[1] not in headers:
-        found = headers[_PARENT]
+        found = headers.get(_PARENT)
         match = _VALID(found) if type(found) is str else None
         if match is not None:
             return _context(*match.groups())
+    if fields.isdisjoint(headers):
+        return Context()
     try:
         return propagator.extract(carrier_of(headers), Context())
     except Exception:  # noqa: BLE001 - see above
