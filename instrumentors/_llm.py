@@ -93,8 +93,13 @@ class LlmOperation(FetchOperation):
     llm: Llm = None  # type: ignore[assignment]
     request: Request = None  # type: ignore[assignment]
     model: str | None = None
+    context: Context = None  # type: ignore[assignment]
     upstream: Any = None
     is_told: bool = False
+
+    def known_attributes(self) -> dict[str, Any]:
+        """What is known at the start; worked out only for a span that may be recorded."""
+        return self.llm.attributes(self)
 
 
 class Llm:
@@ -125,34 +130,39 @@ class Llm:
         return LlmOperation(
             name=f"{kind} {model}" if model else kind,
             kind=SpanKind.CLIENT,
-            attributes=lambda: self._attributes(request, model, context),
             measured=(kind, request.provider, model, request.address, request.port),
             has_span=upstream is None and not request.is_native,
             has_measures=upstream is None,
             llm=self,
             request=request,
             model=model,
+            context=context,
             upstream=upstream,
             is_told=upstream is not None or self.recording.is_in_events,
         )
 
-    def _attributes(self, request: Request, model: str | None, context: Context) -> dict[str, Any]:
+    def attributes(self, operation: LlmOperation) -> dict[str, Any]:
+        """What is known of an operation from its request and its context."""
+        request, context = operation.request, operation.context
         route = request.route
-        found = {
+        found: dict[str, Any] = {
             GEN_AI_OPERATION_NAME: route.operation,
             GEN_AI_PROVIDER_NAME: request.provider,
-            GEN_AI_REQUEST_MODEL: model,
+            **route.attributes,
+            **route.format.request(request.body),
+        }
+        more = {
+            GEN_AI_REQUEST_MODEL: operation.model,
             SERVER_ADDRESS: request.address,
             SERVER_PORT: request.port,
             GEN_AI_REQUEST_STREAM: request.is_stream or None,
-            **route.attributes,
         }
-        found.update(route.format.request(request.body))
+        found |= {name: value for name, value in more.items() if value is not None}
         if self._baggage and context:
             for name in self._baggage:
-                value = baggage.get_baggage(name, context)
-                if value is not None and found.get(name) is None:
-                    found[name] = str(value)
+                entry = baggage.get_baggage(name, context)
+                if entry is not None and name not in found:
+                    found[name] = str(entry)
         return found
 
     def chunk_recorder(self, call: Call) -> Recorder:

@@ -80,8 +80,9 @@ class Messages(Format):
         found = super().request(body)
         output = mapping(body.get("output_config"))
         form = mapping(output.get("format") or body.get("output_format"))
-        if output:
-            found[GEN_AI_REQUEST_REASONING_LEVEL] = text(output.get("effort"))
+        effort = text(output.get("effort"))
+        if effort is not None:
+            found[GEN_AI_REQUEST_REASONING_LEVEL] = effort
         if form.get("type") == "json_schema":
             found[GEN_AI_OUTPUT_TYPE] = "json"
         return found

@@ -81,14 +81,16 @@ class Format:
     response_tier: ClassVar[str | None] = None
 
     def request(self, body: Mapping[str, Any]) -> Attributes:
-        """Attributes of a request, without its content."""
+        """Attributes of a request, without its content. None of them is ``None``."""
         found: Attributes = {}
         # Most requests have few parameters.
         for name, value in body.items():
             known = self.parameters.get(name)
             if known is not None:
                 attribute, read = known
-                found[attribute] = read(value)
+                told = read(value)
+                if told is not None:
+                    found[attribute] = told
         return found
 
     def response(self, answer: Answer, body: Mapping[str, Any]) -> None:

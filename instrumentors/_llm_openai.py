@@ -213,9 +213,10 @@ class Responses(Format):
         """Parameters of the model, and what the request goes on from."""
         found = super().request(body)
         prompt = mapping(body.get("prompt"))
-        if prompt:
-            found[GEN_AI_PROMPT_NAME] = text(prompt.get("id"))
-            found[GEN_AI_PROMPT_VERSION] = text(prompt.get("version"))
+        for name, key in ((GEN_AI_PROMPT_NAME, "id"), (GEN_AI_PROMPT_VERSION, "version")):
+            told = text(prompt.get(key))
+            if told is not None:
+                found[name] = told
         return found
 
     def response(self, answer: Answer, body: Mapping[str, Any]) -> None:
