@@ -378,6 +378,37 @@ def test_events_in_any_pieces(instrument, client, ended, llm_server, split, line
     assert ended() == [({**STOPPED, **USAGE}, "UNSET")]
 
 
+# What an event has in it that tells more than content is content here, and escapes are around it.
+TEXTS = [
+    "The ",
+    'says "yes"',
+    "\\",
+    '"finish_reason":"length"',
+    '"prompt_tokens"',
+    "[DONE]",
+    "",
+    "!",
+]
+
+
+@pytest.mark.parametrize("mode", ["off", "always"])
+def test_a_text_is_no_end(instrument, client, ended, llm_server, mode):
+    """
+    An event that differs from those before in its text alone tells nothing, whatever the text is;
+    one that has a text and an end tells the end.
+    """
+    parts = chat_events({"model": "gpt-5"}, TEXTS)
+    last = parts[-3].replace(b'"finish_reason":null', b'"finish_reason":"length"')
+    usage = chat_events({"model": "gpt-5", "stream_options": {"include_usage": True}})[-2:]
+    llm_server.replies.append(events(*parts[:-3], last, *usage))
+    instrument("openai", llm_stream_usage=mode)
+
+    texts = [c.choices[0].delta.content for c in client.chat.completions.create(**ASK) if c.choices]
+
+    told = {**STOPPED, **USAGE, "gen_ai.response.finish_reasons": ("length",)}
+    assert (texts[1:], ended()) == (TEXTS, [(told, "UNSET")])
+
+
 def _gzip(parts):
     """Parts that are compressed one after the other, as servers do it that flush."""
     packer = zlib.compressobj(wbits=zlib.MAX_WBITS | 16)
