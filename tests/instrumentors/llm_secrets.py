@@ -80,7 +80,9 @@ def _ask_openai() -> None:
             client.chat.completions.create(**ask)
     with suppress(openai.APIError):
         list(client.chat.completions.create(**ask, stream=True))
-    client.embeddings.create(model="embedding", input="planted text", **PLACES)
+    client.embeddings.create(
+        model="embedding", input="planted text", encoding_format="float", **PLACES
+    )
 
 
 def _ask_anthropic() -> None:

@@ -47,7 +47,7 @@ DELTA = {
     "index": 0,
     "delta": {"type": "text_delta", "text": "planted"},
 }
-EMBEDDING = {"object": "embedding", "index": 0, "embedding": "AACAPw=="}  # 1.0
+EMBEDDING = {"object": "embedding", "index": 0, "embedding": [1.0]}
 EMBEDDINGS = {"object": "list", "model": "embedding", "data": [EMBEDDING], "planted": "planted"}
 
 
