@@ -56,8 +56,8 @@ class Tracer(sdk.Tracer):
         parent = api.get_current_span(context).get_span_context()
         if parent is not None and not isinstance(parent, api.SpanContext):
             raise TypeError("parent_span_context must be a SpanContext or None.")
-        span = self._start(
-            (name, context, parent, kind, lambda: attributes, links, start_time), is_plain=False
+        span = self.start_described(
+            name, context, parent, kind, lambda: attributes, links, start_time, is_plain=False
         )
         if not record_exception:
             span._record_exception = False  # type: ignore[attr-defined]
@@ -74,6 +74,8 @@ class Tracer(sdk.Tracer):
         attributes: Callable[[], Any],
         links: Sequence[Link] | None,
         start_time: int | None,
+        *,
+        is_plain: bool = True,
     ) -> api.Span:
         """
         Start a span whose attributes are only worked out if the sampler wants or keeps them.
@@ -83,16 +85,11 @@ class Tracer(sdk.Tracer):
             context: The context that it is started in; ``None`` is the current one.
             parent: The context of the span in there, which the caller has looked up.
             kind: Its kind.
-            attributes: Gives its attributes, which are plain: no lists, no ``None``.
+            attributes: Gives its attributes.
             links: Its links.
             start_time: When it started, in nanoseconds since 1970; ``None`` is now.
+            is_plain: Whether the attributes need no check: no lists, no ``None``.
         """
-        return self._start(
-            (name, context, parent, kind, attributes, links, start_time), is_plain=True
-        )
-
-    def _start(self, described: tuple[Any, ...], *, is_plain: bool) -> api.Span:
-        name, context, parent, kind, attributes, links, start_time = described
         if not self._tracer_config.is_enabled:
             return NonRecordingSpan(context=parent or api.INVALID_SPAN_CONTEXT)
         if parent is None or not parent.is_valid:
