@@ -10,6 +10,8 @@ from __future__ import annotations
 import struct
 from typing import TYPE_CHECKING, Any, Final
 
+from opentelemetry.trace import StatusCode
+
 from eai_autotrace.export.otlp.mend import mended
 from eai_autotrace.export.otlp.values import KeyValues
 from eai_autotrace.export.otlp.wire import delimited, text, varint
@@ -27,6 +29,8 @@ _TIME: Final = struct.Struct("<BQ")
 # SpanFlags: whether the parent is remote is known; it is.
 _LOCAL: Final = (0x100).to_bytes(4, "little")
 _REMOTE: Final = (0x300).to_bytes(4, "little")
+_PARENT_LOCAL, _PARENT_REMOTE = (b"\x85\x01" + flags for flags in (_LOCAL, _REMOTE))
+_LINK_LOCAL, _LINK_REMOTE = (b"\x35" + flags for flags in (_LOCAL, _REMOTE))
 _MOST_KEPT: Final = 256
 
 
@@ -37,7 +41,7 @@ class Encoder:
         self._attributes = KeyValues(b"\x4a")
         self._event_attributes = KeyValues(b"\x1a")
         self._link_attributes = KeyValues(b"\x22")
-        self._names: dict[tuple[str, Any], bytes] = {}
+        self._names: dict[tuple[str, int], bytes] = {}
         # By identity, with the object itself, so that no other one gets its place in memory.
         self._resources: dict[int, tuple[Resource, bytes]] = {}
         self._scopes: dict[int, tuple[Any, bytes]] = {}
@@ -50,6 +54,9 @@ class Encoder:
             Its bytes, and how many spans are not in it because nothing can be told of them.
         """
         groups: dict[tuple[int, int], list[bytes]] = {}
+        group: list[bytes] = []
+        resource: Any = self  # no span's
+        scope: Any = self
         left_out = 0
         for span in spans:
             try:
@@ -59,9 +66,8 @@ class Encoder:
                 if not encoded:
                     left_out += 1
                     continue
-            key = (id(span._resource), id(span._instrumentation_scope))
-            group = groups.get(key)
-            if group is None:
+            if span._resource is not resource or span._instrumentation_scope is not scope:
+                resource, scope = span._resource, span._instrumentation_scope
                 group = self._group(groups, span)
             group.append(delimited(b"\x12", encoded))
         body = b"".join(
@@ -70,8 +76,15 @@ class Encoder:
         return body, left_out
 
     def _group(self, groups: dict[tuple[int, int], list[bytes]], span: ReadableSpan) -> list[bytes]:
-        """A new group, after what spans of this resource and scope have in common is encoded."""
+        """
+        The group of a span.
+
+        Of a new one, what its spans have in common is encoded: their resource and scope.
+        """
         resource, scope = span._resource, span._instrumentation_scope
+        group = groups.get((id(resource), id(scope)))
+        if group is not None:
+            return group
         if len(self._resources) + len(self._scopes) >= _MOST_KEPT and not groups:
             self._resources.clear()
             self._scopes.clear()
@@ -110,7 +123,8 @@ class Encoder:
         context: Any = span._context
         parent = span._parent
         attributes: Any = span._attributes
-        key = (span._name, span._kind)
+        # An enumeration's hash is Python, its value a number.
+        key = (span._name, span._kind._value_)
         parts = [
             b"\x0a\x10",
             context.trace_id.to_bytes(16, "big"),
@@ -125,15 +139,18 @@ class Encoder:
         if context.trace_state:
             parts.append(_state(context))
         events, links = span._events, span._links
-        if events:
+        # Most spans have neither, and what has room for some may have dropped them.
+        if events != ():
             parts += [delimited(b"\x5a", self._event(event)) for event in events]
-        if links:
+            parts.append(_dropped(b"\x60", events))
+        if links != ():
             parts += [delimited(b"\x6a", self._link(link)) for link in links]
-        for tag, values in ((b"\x50", attributes), (b"\x60", events), (b"\x70", links)):
-            dropped = getattr(values, "dropped", 0)
-            if dropped:
-                parts.append(tag + varint(dropped))
-        parts += (_status(span._status), _flags(b"\x85\x01", parent))
+            parts.append(_dropped(b"\x70", links))
+        parts += (
+            _dropped(b"\x50", attributes),
+            _status(span._status),
+            _PARENT_REMOTE if parent is not None and parent.is_remote else _PARENT_LOCAL,
+        )
         return b"".join(parts)
 
     def _mended(self, span: ReadableSpan) -> bytes:
@@ -143,11 +160,11 @@ class Encoder:
         except Exception:  # noqa: BLE001 - see encode
             return b""
 
-    def _name(self, key: tuple[str, Any]) -> bytes:
+    def _name(self, key: tuple[str, int]) -> bytes:
         if len(self._names) >= _MOST_KEPT:
             self._names.clear()
         name, kind = key
-        encoded = _text(b"\x2a", name) + b"\x30" + varint(kind.value + 1)
+        encoded = _text(b"\x2a", name) + b"\x30" + varint(kind + 1)
         self._names[key] = encoded
         return encoded
 
@@ -165,8 +182,11 @@ class Encoder:
             b"\x12\x08",
             context.span_id.to_bytes(8, "big"),
         ]
-        parts += self._link_attributes.encode(link.attributes)
-        parts += (_number(b"\x28", link.dropped_attributes), _flags(b"\x35", context))
+        attributes = link.attributes
+        if attributes is not None:
+            parts += self._link_attributes.encode(attributes)
+            parts.append(_dropped(b"\x28", attributes))
+        parts.append(_LINK_REMOTE if context.is_remote else _LINK_LOCAL)
         return b"".join(parts)
 
 
@@ -192,12 +212,14 @@ def _state(context: SpanContext) -> bytes:
     return delimited(b"\x1a", text(",".join(f"{key}={value}" for key, value in items)))
 
 
+def _dropped(tag: bytes, values: Any) -> bytes:
+    """How many attributes, events or links had no room."""
+    dropped = getattr(values, "dropped", 0)
+    return tag + varint(dropped) if dropped else b""
+
+
 def _status(status: Any) -> bytes:
-    code = status.status_code.value
-    if code == 0 and not status.description:
+    if status.status_code is StatusCode.UNSET and not status.description:
         return b"\x7a\x00"
-    return delimited(b"\x7a", _text(b"\x12", status.description) + _number(b"\x18", code))
-
-
-def _flags(tag: bytes, context: SpanContext | None) -> bytes:
-    return tag + (_REMOTE if context is not None and context.is_remote else _LOCAL)
+    code = _number(b"\x18", status.status_code.value)
+    return delimited(b"\x7a", _text(b"\x12", status.description) + code)

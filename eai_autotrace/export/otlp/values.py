@@ -1,8 +1,8 @@
 """
 Attributes as OTLP's key-value pairs, with a memory: most of them come again and again.
 
-A pair that is known costs two look-ups instead of an encoding. The memory is bounded, in pairs and
-in the length of text; a key whose values hardly ever come again is not kept.
+A pair that is known costs a look-up instead of an encoding. The memory is bounded, in pairs and in
+the length of text; a key whose values hardly ever come again is not kept.
 """
 
 from __future__ import annotations
@@ -22,6 +22,9 @@ _MOST_KEYS: Final = 128
 _LONGEST: Final = 128
 # How often a key's values may have to make room before it is no longer kept.
 _MOST_CLEARED: Final = 16
+_NOT_KEPT: Final = _MOST_VALUES + 1
+
+_Pairs = dict[tuple[str, Any], bytes]
 
 
 class KeyValues:
@@ -35,8 +38,10 @@ class KeyValues:
     def __init__(self, tag: bytes) -> None:
         self._tag = tag
         # True is 1 and 1.0 in a dict: each kind has its own.
-        self._texts: dict[str, dict[Any, bytes] | None] = {}
-        self._numbers: dict[str, dict[Any, bytes] | None] = {}
+        self._texts: _Pairs = {}
+        self._kinds: dict[type, _Pairs] = {str: self._texts, int: {}, bool: {}}
+        self._keys: dict[str, bytes] = {}
+        self._kept: dict[str, int] = {}
         self._cleared: dict[str, int] = {}
 
     def encode(self, attributes: Mapping[str, Any] | None) -> list[bytes]:
@@ -45,41 +50,69 @@ class KeyValues:
 
         What OTLP has no kind of value for is sent as text, so that nothing is lost.
         """
-        found: list[bytes] = []
         if not attributes:
-            return found
-        texts, numbers = self._texts, self._numbers
-        for key, value in attributes.items():
-            kind = type(value)
-            known = texts.get(key) if kind is str else numbers.get(key) if kind is int else None
-            pair = known.get(value) if known is not None else None
-            found.append(pair or self._encode(kind, key, value))
+            return []
+        items = attributes.items()
+        try:
+            # Nearly all are text that is known, and no text equals what is none: one look-up for
+            # each, 0.1 us instead of the 0.35 of a loop.
+            found: list[Any] = list(map(self._texts.get, items))
+        except Exception:  # noqa: BLE001 - a list has no hash, and others' hashes are others' code
+            return [self._encode(item) for item in items]
+        if None in found:
+            for place, item in enumerate(items):
+                if found[place] is None:
+                    found[place] = self._encode(item)
         return found
 
-    def _encode(self, kind: type, key: str, value: Any) -> bytes:
-        """A pair that is not known, or never is."""
-        if kind is str:
-            return self._learn(self._texts, key, value)
-        if kind is int:
-            return self._learn(self._numbers, key, value)
-        return self._tag + _pair(key, value)
-
-    def _learn(self, known: dict[str, dict[Any, bytes] | None], key: str, value: Any) -> bytes:
-        pair = self._tag + _pair(key, value)
-        if len(pair) > _LONGEST:
-            return pair
-        values = known.get(key)
-        if values is None:
-            if key in known or len(known) >= _MOST_KEYS:
-                return pair
-            values = known[key] = {}
-        elif len(values) >= _MOST_VALUES:
-            values.clear()
-            self._cleared[key] = self._cleared.get(key, 0) + 1
-            if self._cleared[key] > _MOST_CLEARED:
-                known[key] = None
-        values[value] = pair
+    def _encode(self, item: tuple[str, Any]) -> bytes:
+        """A pair that is no known text."""
+        key, value = item
+        kind = type(value)
+        known = self._kinds.get(kind)
+        if known is None:
+            return self._tag + _pair(key, value)
+        pair = known.get(item)
+        if pair is None:
+            pair = self._plain(kind, key, value)
+            if len(pair) <= _LONGEST and self._kept.get(key) != _NOT_KEPT:
+                self._keep(known, item, pair)
         return pair
+
+    def _plain(self, kind: type, key: str, value: Any) -> bytes:
+        """A pair whose value is text or a number."""
+        encoded = self._keys.get(key) or self._key(key)
+        if kind is str:
+            data = encoded + delimited(b"\x12", delimited(b"\x0a", text(value)))
+        else:
+            data = encoded + delimited(b"\x12", any_value(value))
+        return self._tag + varint(len(data)) + data
+
+    def _key(self, key: str) -> bytes:
+        encoded = delimited(b"\x0a", text(str(key)))
+        if len(self._keys) < _MOST_KEYS:
+            self._keys[key] = encoded
+        return encoded
+
+    def _keep(self, known: _Pairs, item: tuple[str, Any], pair: bytes) -> None:
+        key = item[0]
+        kept = self._kept.get(key, 0)
+        if not kept and len(self._kept) >= _MOST_KEYS:
+            return
+        if kept == _MOST_VALUES:
+            kept = self._make_room(key)
+        if kept < _MOST_VALUES:
+            self._kept[key] = kept + 1
+            known[item] = pair
+
+    def _make_room(self, key: str) -> int:
+        """Forget a key's values; gives how many are kept, or that none will be any more."""
+        for known in self._kinds.values():
+            for item in [item for item in known if item[0] == key]:
+                del known[item]
+        cleared = self._cleared[key] = self._cleared.get(key, 0) + 1
+        kept = self._kept[key] = _NOT_KEPT if cleared > _MOST_CLEARED else 0
+        return kept
 
 
 def _pair(key: Any, value: Any) -> bytes:

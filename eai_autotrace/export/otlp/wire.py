@@ -14,9 +14,11 @@ _WORD: Final = 2**64
 
 
 def varint(number: int) -> bytes:
-    """A number from 0 to 2**64 - 1; the usual ones, below 128, are one byte."""
+    """A number from 0 to 2**64 - 1; the usual ones, below 2**14, are one byte or two."""
     if number < 128:  # noqa: PLR2004 - seven bits
         return _SMALL[number]
+    if number < 16_384:  # noqa: PLR2004 - twice seven
+        return bytes((number & 127 | 128, number >> 7))
     out = bytearray()
     while number > 127:  # noqa: PLR2004
         out.append(number & 127 | 128)

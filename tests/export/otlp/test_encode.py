@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -175,6 +177,39 @@ def test_equal_values_of_different_kinds_stay_apart():
     ]
 
 
+def test_what_comes_again_is_remembered():
+    """
+    Text, numbers and booleans that come again are not encoded again.
+    """
+    pairs = remembered.KeyValues(b"\x4a")
+    attributes = {"text": "a", "number": 7, "flag": True}
+    first = pairs.encode(attributes)
+
+    again = pairs.encode(dict(attributes))
+
+    assert [one is other for one, other in zip(first, again, strict=True)] == [True, True, True]
+
+
+def test_a_value_whose_comparisons_fail_is_encoded():
+    """
+    Values of a class of the user's, with a hash that raises or a list in it, are encoded all the same.
+    """
+
+    class Odd(str):
+        __slots__ = ()
+
+        def __hash__(self) -> int:
+            raise RuntimeError
+
+    pairs = remembered.KeyValues(b"\x4a")
+    attributes = {"odd": Odd("text"), "list": ["a"], "number": 7}
+
+    found = pairs.encode(attributes)
+
+    plain = remembered.KeyValues(b"\x4a").encode({"odd": "text", "list": ("a",), "number": 7})
+    assert found == plain
+
+
 def test_the_memory_is_bounded():
     """
     Neither many values, nor many keys, nor long text fill it; what is encoded stays right.
@@ -184,10 +219,13 @@ def test_the_memory_is_bounded():
     for number in range(5000):
         pairs.encode({"unique": f"v{number}", f"k{number}": "x", "long": "y" * 10_000})
 
-    kept = [values or {} for values in pairs._texts.values()]
-    assert len(kept) <= remembered._MOST_KEYS
-    assert max(map(len, kept)) <= remembered._MOST_VALUES
-    assert all(len(pair) <= remembered._LONGEST for values in kept for pair in values.values())
+    kept = list(pairs._texts.items())
+    values = Counter(key for (key, _value), _pair in kept)
+    assert 0 < len(values) <= remembered._MOST_KEYS
+    assert max(values.values()) <= remembered._MOST_VALUES
+    assert max(len(pair) for _item, pair in kept) <= remembered._LONGEST
+    assert len(pairs._keys) <= remembered._MOST_KEYS
+    assert len(pairs._kept) <= remembered._MOST_KEYS
     assert pairs.encode({"unique": "v1"}) == remembered.KeyValues(b"\x4a").encode({"unique": "v1"})
 
 
