@@ -2,8 +2,8 @@
 Measures of operations, recorded at their end whether their spans are sampled or not.
 
 What goes with a measure are a few values of low cardinality. Operations with the same values share
-a series, and a series passes its values to the SDK's aggregation many at a time: 1 us for a value of
-a histogram, which through the instrument takes 11 us. The first value of every second takes the
+their series, and pass their values to the SDK's aggregations many at a time: 1 us for a value of a
+histogram, which through the instrument takes 11 us. The first operation of every second takes the
 whole way, and becomes the exemplar.
 """
 
@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, Final
 from eai_autotrace.semconv.metrics import COUNTER, HISTOGRAM, UP_DOWN_COUNTER
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from opentelemetry.context import Context
     from opentelemetry.metrics import Meter
@@ -84,18 +84,22 @@ class Recorder:
         self._names = measures.known + measures.learnt
         self._learnt = measures.learnt
         self._of = [(measure, _instrument(meter, measure.metric)) for measure in measures.of]
-        self._series: dict[tuple[Any, ...], tuple[tuple[str | int | None, Series], ...]] = {}
+        values = [measure.value for measure in measures.of]
+        # A row has the duration, the numbers that always are the same, and the values by name.
+        self._numbers = tuple(value for value in values if isinstance(value, int))
+        self._values = tuple(dict.fromkeys(value for value in values if isinstance(value, str)))
+        self._rows: dict[tuple[Any, ...], Rows] = {}
         self.counts = measures.active is not None
         if measures.active is not None:
             metric, number = measures.active
             self._active_names = measures.known[:number]
             self._active_instrument = _instrument(meter, metric)
-            self._active: dict[tuple[Any, ...], Series] = {}
+            self._active: dict[tuple[Any, ...], Rows] = {}
 
     def count(self, measured: tuple[Any, ...], change: int) -> None:
         """Count an operation that begins or ends."""
-        series = self._active.get(measured) or self._new_active(measured)
-        series.record(change, None)
+        rows = self._active.get(measured) or self._new_active(measured)
+        rows.record((change,), None)
 
     def end(
         self,
@@ -114,37 +118,98 @@ class Recorder:
             context: The context of its span, if that is sampled: for exemplars.
         """
         if self.counts:
-            (self._active.get(measured) or self._new_active(measured)).record(-1, None)
+            (self._active.get(measured) or self._new_active(measured)).record((-1,), None)
         get = learnt.get
         key = (*measured, *map(get, self._learnt))
-        for value, one in self._series.get(key) or self._new_series(key):
-            if value is None:
-                one.record(duration / _SECOND, context)
-            elif isinstance(value, str):
-                found = get(value)
-                if found is not None:
-                    one.record(found, context)
-            else:
-                one.record(value, context)
+        rows = self._rows.get(key) or self._new_rows(key)
+        rows.record((duration / _SECOND, *self._numbers, *map(get, self._values)), context)
 
-    def _new_active(self, measured: tuple[Any, ...]) -> Series:
+    def _new_active(self, measured: tuple[Any, ...]) -> Rows:
         key = measured[: len(self._active_names)]
-        series = self._active.get(key)
-        if series is None:
-            made = Series(self._active_instrument, _attributes(self._active_names, key))
-            series = self._active.setdefault(key, made)
+        rows = self._active.get(key)
+        if rows is None:
+            series = Series(self._active_instrument, _attributes(self._active_names, key))
+            rows = self._active.setdefault(key, Rows([(0, series)]))
         # Also by all that is measured: found without the key.
-        return self._active.setdefault(measured, series)
+        return self._active.setdefault(measured, rows)
 
-    def _new_series(self, key: tuple[Any, ...]) -> tuple[tuple[str | int | None, Series], ...]:
+    def _new_rows(self, key: tuple[Any, ...]) -> Rows:
         attributes = _attributes(self._names, key)
-        if len(self._series) >= MOST_SERIES:
+        if len(self._rows) >= MOST_SERIES:
             key, attributes = (), dict(OVERFLOW)
-        made = tuple(
-            (measure.value, Series(instrument, {**attributes, **measure.attributes}))
-            for measure, instrument in self._of
-        )
-        return self._series.setdefault(key, made)
+        numbers = iter(range(1, 1 + len(self._numbers)))
+        columns = {value: 1 + len(self._numbers) + at for at, value in enumerate(self._values)}
+        made = []
+        for measure, instrument in self._of:
+            value = measure.value
+            series = Series(instrument, {**attributes, **measure.attributes})
+            if isinstance(value, str):
+                made.append((columns[value], series))
+            else:
+                made.append((0 if value is None else next(numbers), series))
+        return self._rows.setdefault(key, Rows(made))
+
+
+class Rows:
+    """
+    The values of operations with the same attributes: a row for each, a column for each series.
+
+    They are kept until there are many, or until they are collected. Kept by row, the nine values of
+    an LLM call take a tenth of the bytecode that they take one by one.
+
+    Args:
+        columns: The series, and where in a row its value is; ``None`` is none.
+    """
+
+    __slots__ = ("_columns", "_due", "_emptying", "_is_collected", "_waiting")
+
+    def __init__(self, columns: Sequence[tuple[int, Series]]) -> None:
+        self._columns = columns
+        self._due = 0
+        self._waiting: deque[tuple[float | None, ...]] = deque()
+        self._emptying = threading.Lock()
+        self._is_collected = False
+
+    def record(self, row: tuple[float | None, ...], context: Context | None) -> None:
+        """
+        Record the values of an operation.
+
+        Args:
+            row: The values.
+            context: The context of a sampled span, if they come from one.
+        """
+        if not self._is_collected:
+            self._record_plainly(row, context)
+            # From here on they may wait, if there is who asks for them before collecting.
+            self._is_collected = any(series.tell(self) for _, series in self._columns)
+            return
+        if context is not None:
+            now = time.monotonic_ns()
+            if now >= self._due:
+                self._due = now + _SECOND
+                self._record_plainly(row, context)
+                return
+        waiting = self._waiting
+        waiting.append(row)
+        # Where they are being passed on, this may be a finalizer in the midst of that.
+        if len(waiting) >= _MOST_WAITING and not self._emptying.locked():
+            self.callback()
+
+    def callback(self, _: object = None) -> tuple[()]:
+        """Pass on what waits. The SDK calls this before it collects, and expects measurements."""
+        with self._emptying:
+            waiting = self._waiting
+            columns = list(zip(*[waiting.popleft() for _each in range(len(waiting))], strict=True))
+            if columns:
+                for at, series in self._columns:
+                    series.add([value for value in columns[at] if value is not None])
+        return ()
+
+    def _record_plainly(self, row: tuple[float | None, ...], context: Context | None) -> None:
+        for at, series in self._columns:
+            value = row[at]
+            if value is not None:
+                series.record(value, context)
 
 
 class Series:
@@ -152,9 +217,8 @@ class Series:
     One instrument with one set of attributes.
 
     The SDK finds the aggregation of a value anew each time. Here it is found once, and again when
-    readers come or go; values are kept until there are many, or until they are collected. Where
-    the SDK's inside is not as expected, every value goes through the instrument, as other SDKs'
-    do.
+    readers come or go. Where the SDK's inside is not as expected, every value goes through the
+    instrument, as other SDKs' do.
 
     Args:
         instrument: A histogram, a counter or an up-down counter.
@@ -165,67 +229,55 @@ class Series:
         "_aggregations",
         "_attributes",
         "_consumer",
-        "_due",
-        "_emptying",
         "_instrument",
         "_is_sum",
         "_storages",
-        "_waiting",
     )
 
     def __init__(self, instrument: Any, attributes: dict[str, Any]) -> None:
         self._instrument = instrument
         self._attributes = attributes
-        self._due = 0
-        self._waiting: deque[float] = deque()
-        self._emptying = threading.Lock()
         self._aggregations: tuple[Callable[..., None], ...] = ()
         self._is_sum = False
         self._consumer: Any = None
         self._storages: Any = None
 
+    def tell(self, rows: Rows) -> bool:
+        """Have the SDK tell when it is about to collect; whether it will."""
+        if self._consumer is not None:
+            self._consumer.register_asynchronous_instrument(rows)
+        return self._consumer is not None
+
     def record(self, value: float, context: Context | None) -> None:
         """
-        Record a value.
+        Record a value through the instrument.
 
         Args:
             value: The value.
             context: The context of a sampled span, if the value comes from one.
         """
-        if self._consumer is None:
-            self._record_plainly(value, context)
-            self._find()
-            return
-        if context is not None:
-            now = time.monotonic_ns()
-            if now >= self._due:
-                self._due = now + _SECOND
-                self._record_plainly(value, context)
-                return
-        waiting = self._waiting
-        waiting.append(value)
-        # Where they are being passed on, this may be a finalizer in the midst of that.
-        if len(waiting) >= _MOST_WAITING and not self._emptying.locked():
-            self.callback()
-
-    def callback(self, _: object = None) -> tuple[()]:
-        """Pass on what waits. The SDK calls this before it collects, and expects measurements."""
-        with self._emptying:
-            if self._waiting and self._consumer._reader_storages is not self._storages:  # noqa: SLF001
-                self._record_plainly(self._waiting.popleft(), None)
-                self._find()
-            waiting, aggregations = self._waiting, self._aggregations
-            values = [waiting.popleft() for _each in range(len(waiting))]
-            point = _Value()
-            for point.value in [sum(values)] if self._is_sum and values else values:
-                for aggregate in aggregations:
-                    aggregate(point, False)  # noqa: FBT003 - the SDK's: no exemplar
-        return ()
-
-    def _record_plainly(self, value: float, context: Context | None) -> None:
         instrument = self._instrument
         put = getattr(instrument, "record", None) or instrument.add
         put(value, self._attributes, context)
+        if self._consumer is None:
+            self._find()
+
+    def add(self, values: list[float]) -> None:
+        """Record many values."""
+        if not values:
+            return
+        consumer = self._consumer
+        if consumer is None or consumer._reader_storages is not self._storages:  # noqa: SLF001
+            self._consumer = None
+            self.record(values.pop(), None)
+        if self._consumer is None:
+            for value in values:
+                self.record(value, None)
+            return
+        point = _Value()
+        for point.value in [sum(values)] if self._is_sum and values else values:
+            for aggregate in self._aggregations:
+                aggregate(point, False)  # noqa: FBT003 - the SDK's: no exemplar
 
     def _find(self) -> None:
         """Find the aggregations that the value just recorded went to."""
@@ -237,8 +289,6 @@ class Series:
             self._aggregations = tuple(_aggregations(instrument, storages, self._attributes))
             # Many values of a sum are one; a view may have made something else of a counter.
             self._is_sum = all(_is_sum(aggregate) for aggregate in self._aggregations)
-            if self._consumer is None:
-                consumer.register_asynchronous_instrument(self)
         except (AttributeError, KeyError, ImportError):
             return
         self._storages = storages

@@ -65,6 +65,18 @@ def test_an_operation_is_measured(recorder, metrics):
     ]
 
 
+def test_a_value_that_comes_later_than_others(recorder, metrics):
+    """
+    A series whose first value waits among those of others is found when they are passed on.
+    """
+    one = recorder(Measures((), (), (Measure(COUNT, 2), Measure(SIZE, "size"))))
+
+    for size in (None, None, 3, 4):
+        one.end((), {"size": size}, 0, None)
+
+    assert metrics() == [_point(COUNT, {}, value=8), _point(SIZE, {}, count=2, sum=7)]
+
+
 def test_many_threads_lose_nothing(recorder, metrics):
     """
     Values recorded at the same time, in new and in known series, all arrive.
