@@ -39,7 +39,7 @@ class KeyValues:
         self._tag = tag
         # True is 1 and 1.0 in a dict: each kind has its own.
         self._texts: _Pairs = {}
-        self._kinds: dict[type, _Pairs] = {str: self._texts, int: {}, bool: {}}
+        self._kinds: dict[type, _Pairs] = {str: self._texts, int: {}, bool: {}, float: {}}
         self._keys: dict[str, bytes] = {}
         self._kept: dict[str, int] = {}
         self._cleared: dict[str, int] = {}
@@ -70,6 +70,10 @@ class KeyValues:
         key, value = item
         kind = type(value)
         known = self._kinds.get(kind)
+        if kind is tuple and set(map(type, value)) == {str}:
+            known = self._texts  # such as why an LLM call finished: 0.1 us instead of 2.8
+        elif kind is float and not value:
+            known = None  # 0.0 is -0.0 in a dict
         if known is None:
             return self._tag + _pair(key, value)
         pair = known.get(item)

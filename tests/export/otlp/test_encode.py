@@ -177,17 +177,30 @@ def test_equal_values_of_different_kinds_stay_apart():
     ]
 
 
+@pytest.mark.parametrize("values", [(0.0, -0.0), ((1,), (True,)), ((1,), ("1",))])
+def test_what_is_alike_in_a_dict_stays_apart(values):
+    """
+    Two zeros, and sequences of equal values of different kinds, are told apart.
+    """
+    one = Encoder()
+
+    found = [_decoded(_one(n=value), one)["n"] for value in values]
+
+    assert found == [_decoded(_one(n=value), Encoder())["n"] for value in values]
+    assert str(found[0]) != str(found[1])
+
+
 def test_what_comes_again_is_remembered():
     """
-    Text, numbers and booleans that come again are not encoded again.
+    Text, texts, numbers and booleans that come again are not encoded again.
     """
     pairs = remembered.KeyValues(b"\x4a")
-    attributes = {"text": "a", "number": 7, "flag": True}
+    attributes = {"text": "a", "texts": ("a", "b"), "number": 7, "real": 0.2, "flag": True}
     first = pairs.encode(attributes)
 
     again = pairs.encode(dict(attributes))
 
-    assert [one is other for one, other in zip(first, again, strict=True)] == [True, True, True]
+    assert all(one is other for one, other in zip(first, again, strict=True))
 
 
 def test_a_value_whose_comparisons_fail_is_encoded():
