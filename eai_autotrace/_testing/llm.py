@@ -181,7 +181,9 @@ class _Handler(BaseHTTPRequestHandler):
         reply = self.llm.reply_to(Asked(self.command, self.path, headers, body))
         self.send_response(reply.status)
         self.send_header("content-type", reply.kind)
-        self.send_header("x-request-id", f"req_{len(self.llm.requests)}")
+        # The vendors call it otherwise.
+        request_id = "request-id" if "anthropic-version" in headers else "x-request-id"
+        self.send_header(request_id, f"req_{len(self.llm.requests)}")
         for name, value in reply.headers.items():
             self.send_header(name, value)
         if isinstance(reply.body, bytes) and not (reply.is_cut or reply.delay):
