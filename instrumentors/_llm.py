@@ -8,12 +8,13 @@ of them, and stands here and in ``_llm_call``.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from eai_autotrace.instrumentors import _llm_measures as values
 from eai_autotrace.instrumentors._llm_call import UPSTREAM_KEY
 from eai_autotrace.instrumentors._llm_recording import Recording
 from opentelemetry import baggage
+from opentelemetry.baggage import _BAGGAGE_KEY
 from opentelemetry.trace import SpanKind
 
 from eai_autotrace.instrumentation.active import get_current
@@ -85,17 +86,43 @@ class Request:
     library: str = ""
 
 
-@dataclass(slots=True)
-class LlmOperation(FetchOperation):
-    """The operation of a request."""
+_NO_ATTRIBUTES: Final[Mapping[str, Any]] = {}
 
-    # The base's fields have defaults, so these must.
-    llm: Llm = None  # type: ignore[assignment]
-    request: Request = None  # type: ignore[assignment]
-    model: str | None = None
-    context: Context = None  # type: ignore[assignment]
-    upstream: Any = None
-    is_told: bool = False
+
+class LlmOperation(FetchOperation):
+    """
+    The operation of a request.
+
+    Args:
+        llm: What is recorded of it.
+        request: The request.
+        context: Where it is made.
+    """
+
+    __slots__ = ("context", "is_told", "llm", "model", "request", "upstream")
+
+    def __init__(self, llm: Llm, request: Request, context: Context) -> None:
+        # All that the base's own would set, which takes as long again.
+        model = request.body.get("model")
+        model = model if isinstance(model, str) and model else None
+        kind = request.route.operation
+        upstream = context.get(UPSTREAM_KEY) if context else None
+        self.name = f"{kind} {model}" if model else kind
+        self.kind = SpanKind.CLIENT
+        self.attributes = _NO_ATTRIBUTES
+        self.parent = None
+        self.links = ()
+        self.measured = (kind, request.provider, model, request.address, request.port)
+        self.exception = None
+        self.started = None
+        self.has_span = upstream is None and not request.is_native
+        self.has_measures = upstream is None
+        self.llm = llm
+        self.request = request
+        self.model = model
+        self.context = context
+        self.upstream = upstream
+        self.is_told = upstream is not None or llm.recording.is_in_events
 
     def known_attributes(self) -> dict[str, Any]:
         """What is known at the start; worked out only for a span that may be recorded."""
@@ -122,24 +149,7 @@ class Llm:
 
     def operation(self, request: Request) -> LlmOperation:
         """Describe a request."""
-        model = request.body.get("model")
-        model = model if isinstance(model, str) and model else None
-        kind = request.route.operation
-        context = get_current()
-        upstream = context.get(UPSTREAM_KEY) if context else None
-        return LlmOperation(
-            name=f"{kind} {model}" if model else kind,
-            kind=SpanKind.CLIENT,
-            measured=(kind, request.provider, model, request.address, request.port),
-            has_span=upstream is None and not request.is_native,
-            has_measures=upstream is None,
-            llm=self,
-            request=request,
-            model=model,
-            context=context,
-            upstream=upstream,
-            is_told=upstream is not None or self.recording.is_in_events,
-        )
+        return LlmOperation(self, request, get_current())
 
     def attributes(self, operation: LlmOperation) -> dict[str, Any]:
         """What is known of an operation from its request and its context."""
@@ -151,14 +161,15 @@ class Llm:
             **route.attributes,
             **route.format.request(request.body),
         }
-        more = {
-            GEN_AI_REQUEST_MODEL: operation.model,
-            SERVER_ADDRESS: request.address,
-            SERVER_PORT: request.port,
-            GEN_AI_REQUEST_STREAM: request.is_stream or None,
-        }
-        found |= {name: value for name, value in more.items() if value is not None}
-        if self._baggage and context:
+        if operation.model is not None:
+            found[GEN_AI_REQUEST_MODEL] = operation.model
+        if request.address is not None:
+            found[SERVER_ADDRESS] = request.address
+        if request.port is not None:
+            found[SERVER_PORT] = request.port
+        if request.is_stream:
+            found[GEN_AI_REQUEST_STREAM] = True
+        if self._baggage and context and context.get(_BAGGAGE_KEY):
             for name in self._baggage:
                 entry = baggage.get_baggage(name, context)
                 if entry is not None and name not in found:

@@ -40,6 +40,7 @@ UPSTREAM_KEY: Final = "opentelemetry.genai.client.inference.context"
 """Where OpenTelemetry's util-genai keeps in a context that an inference is being traced."""
 
 _SECOND: Final = 1_000_000_000
+_NOTHING: Final[Mapping[str, Any]] = {}
 _UPSTREAM: Final = "opentelemetry.util.genai._inference_invocation"
 
 
@@ -78,13 +79,12 @@ class Call(Fetching):
         self.answer = Answer(is_kept=recording.wants_content(is_recorded=self.is_recording))
         self._ends = [True]  # one end; taking it is atomic
         self.retries = 0
-        self.learnt: dict[str, Any] = {}
+        self.learnt = self.prompt = _NOTHING
         self.is_asked = False
-        self.prompt: dict[str, Any] = {}
         self._first_chunk: int | None = None
         self._first_token: int | None = None
         self._last_chunk: int | None = None
-        self._shown: dict[str, Any] = {}
+        self._shown = _NOTHING
         self._between: list[float] | None = None
         if operation.llm.times_chunks and operation.request.is_stream and operation.has_measures:
             self._between = []
@@ -142,7 +142,7 @@ class Call(Fetching):
             report("describing a response", failure)
         if attributes:
             learnt.update(attributes)
-            self._shown.update(attributes)
+            self._shown = {**self._shown, **attributes}
         super().end(learnt, now)
         if self._between:
             with guard("measuring chunks"):
@@ -160,7 +160,7 @@ class Call(Fetching):
     def _set(self, attributes: Mapping[str, Any]) -> None:
         # What is measured is not what the span has.
         if ERROR_TYPE in attributes:
-            self._shown[ERROR_TYPE] = attributes[ERROR_TYPE]
+            self._shown = {**self._shown, ERROR_TYPE: attributes[ERROR_TYPE]}
         super()._set(self._shown)
 
     def _learnt(self, now: int, cost: float | None) -> dict[str, Any]:
@@ -192,21 +192,14 @@ class Call(Fetching):
         """What the span has."""
         answer, llm, request = self.answer, self.operation.llm, self.operation.request
         route = request.route
-        known: dict[str, Any] = {
-            GEN_AI_RESPONSE_MODEL: answer.model,
-            GEN_AI_RESPONSE_ID: answer.id,
-            OPENAI_RESPONSE_SYSTEM_FINGERPRINT: answer.fingerprint,
-            HTTP_REQUEST_RESEND_COUNT: self.retries or None,
-            **self.learnt,
-            **answer.attributes,
-        }
+        known = self._identified()
         if request.is_stream:
             known[GEN_AI_RESPONSE_TIME_TO_FIRST_CHUNK] = self._seconds_to(self._first_chunk)
             known[EAI_GEN_AI_TIME_TO_FIRST_TOKEN] = self._seconds_to(self._first_token)
         reasons = answer.finish_reasons
         if reasons:
             known[GEN_AI_RESPONSE_FINISH_REASONS] = _in_order(reasons)
-        if route.format.response_tier is not None:
+        if answer.tier is not None and route.format.response_tier is not None:
             known[route.format.response_tier] = answer.tier
         if route.operation != genai.FETCH_RESPONSE:
             genai.add_usage(known, answer.usage, llm.semconv)
@@ -216,6 +209,20 @@ class Call(Fetching):
             known[GEN_AI_USAGE_COST_SOURCE] = source
         if answer.is_kept and llm.recording.is_in_spans:
             known |= {**self.prompt, **llm.recording.output(route.format, answer)}
+        return known
+
+    def _identified(self) -> dict[str, Any]:
+        """What the span has of the response as such; not what is unknown, which is left out."""
+        answer = self.answer
+        known: dict[str, Any] = {**self.learnt, **answer.attributes}
+        if answer.model is not None:
+            known[GEN_AI_RESPONSE_MODEL] = answer.model
+        if answer.id is not None:
+            known[GEN_AI_RESPONSE_ID] = answer.id
+        if answer.fingerprint is not None:
+            known[OPENAI_RESPONSE_SYSTEM_FINGERPRINT] = answer.fingerprint
+        if self.retries:
+            known[HTTP_REQUEST_RESEND_COUNT] = self.retries
         return known
 
     def _tell(self) -> None:

@@ -141,6 +141,8 @@ def text(value: Any) -> str | None:
 
 def whole(value: Any) -> int | None:
     """A whole number."""
+    if type(value) is int or value is None:  # nearly always
+        return value
     return value if isinstance(value, int) and not isinstance(value, bool) else None
 
 

@@ -126,9 +126,10 @@ class Chat(Format):
     def request(self, body: Mapping[str, Any]) -> dict[str, Any]:
         """Parameters of the model."""
         found = super().request(body)
-        most = whole(body.get("max_completion_tokens"))
-        if most is not None:  # the newer name of ``max_tokens``
-            found[GEN_AI_REQUEST_MAX_TOKENS] = most
+        if "max_completion_tokens" in body:  # the newer name of ``max_tokens``
+            most = whole(body["max_completion_tokens"])
+            if most is not None:
+                found[GEN_AI_REQUEST_MAX_TOKENS] = most
         return found
 
     def response(self, answer: Answer, body: Mapping[str, Any]) -> None:

@@ -147,22 +147,23 @@ class Stainless:
         route = self._library.routes.find(options.method, options.url)
         if route is None:
             return None
-        endpoint = self._endpoint(client)
-        body = options.json_data if isinstance(options.json_data, dict) else {}
+        provider, address, port = self._endpoint(client)
+        body = options.json_data
+        if not isinstance(body, dict):
+            body = {}
         extra = getattr(options, "extra_json", None)
+        if isinstance(extra, dict):
+            body = {**body, **extra}
+        is_native = not self._replaces_native and _has_native(client)
+        library = self._library.module
         return self._llm.operation(
-            Request(
-                route,
-                {**body, **extra} if isinstance(extra, dict) else body,
-                *endpoint,
-                is_stream=bool(stream),
-                is_native=not self._replaces_native and _has_native(client),
-                library=self._library.module,
-            )
+            # By position: by keyword it takes twice as long to make one.
+            Request(route, body, provider, address, port, bool(stream), is_native, library)
         )
 
     def _endpoint(self, client: Any) -> Endpoint:
-        url, key = client.base_url, id(client)
+        # OpenAI's property imports something each time.
+        url, key = getattr(client, "_base_url", None) or client.base_url, id(client)
         known = self._endpoints.get(key)
         # An application may give a client another one.
         if known is not None and known[1] is url and known[0]() is client:

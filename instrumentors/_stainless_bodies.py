@@ -45,8 +45,10 @@ _READ: Final = {b"content-type", b"content-encoding", _COST, *_REQUEST_IDS, *_LI
 
 def headers_of(response: Any) -> dict[bytes, bytes]:
     """The headers of a response that are looked at, by name in lower case."""
-    raw = response.headers.raw
-    return {lower: value for name, value in raw if (lower := name.lower()) in _READ}
+    headers = response.headers
+    # Both libraries keep the names in lower case, too, and ``raw`` is a copy without those.
+    kept = getattr(headers, "_list", None) or [(n, n.lower(), value) for n, value in headers.raw]
+    return {lower: value for _, lower, value in kept if lower in _READ}
 
 
 def described(headers: dict[bytes, bytes]) -> dict[str, Any]:
@@ -57,8 +59,9 @@ def described(headers: dict[bytes, bytes]) -> dict[str, Any]:
             found[EAI_GEN_AI_REQUEST_ID] = headers[name].decode("latin-1")
             break
     for name, value in headers.items():
-        if name in _LIMITS and value.isdigit():
-            found[_LIMITS[name]] = int(value)
+        limit = _LIMITS.get(name)
+        if limit is not None and value.isdigit():
+            found[limit] = int(value)
     return found
 
 

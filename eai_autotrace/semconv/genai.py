@@ -116,18 +116,26 @@ _OUTPUT_BY_MODALITY: Final = {
 
 
 def add_usage(attributes: dict[str, Any], usage: Usage, semconv: str) -> None:
-    """Add a span's attributes for the tokens of an operation; ``None`` for those not known."""
-    attributes[GEN_AI_USAGE_INPUT_TOKENS] = usage.input
-    attributes[GEN_AI_USAGE_OUTPUT_TOKENS] = usage.output
-    attributes[GEN_AI_USAGE_CACHE_READ_INPUT_TOKENS] = usage.cache_read
-    attributes[GEN_AI_USAGE_REASONING_OUTPUT_TOKENS] = usage.reasoning
+    """Add a span's attributes for the tokens of an operation, as far as they are known."""
+    if usage.input is not None:
+        attributes[GEN_AI_USAGE_INPUT_TOKENS] = usage.input
+    if usage.output is not None:
+        attributes[GEN_AI_USAGE_OUTPUT_TOKENS] = usage.output
+    if usage.cache_read is not None:
+        attributes[GEN_AI_USAGE_CACHE_READ_INPUT_TOKENS] = usage.cache_read
+    if usage.reasoning is not None:
+        attributes[GEN_AI_USAGE_REASONING_OUTPUT_TOKENS] = usage.reasoning
     if usage.cache_write is not None:
         if semconv != V1_41:
             attributes[GEN_AI_USAGE_CACHE_WRITE_INPUT_TOKENS] = usage.cache_write
         if semconv != LATEST:
             attributes[GEN_AI_USAGE_CACHE_CREATION_INPUT_TOKENS] = usage.cache_write
-    if semconv != V1_41:
-        for modality, tokens in (usage.of_input or {}).items():
-            attributes[_INPUT_BY_MODALITY[modality]] = tokens
-        for modality, tokens in (usage.of_output or {}).items():
-            attributes[_OUTPUT_BY_MODALITY[modality]] = tokens
+    if semconv != V1_41 and (usage.of_input or usage.of_output):
+        _add_modalities(attributes, usage)
+
+
+def _add_modalities(attributes: dict[str, Any], usage: Usage) -> None:
+    for modality, tokens in (usage.of_input or {}).items():
+        attributes[_INPUT_BY_MODALITY[modality]] = tokens
+    for modality, tokens in (usage.of_output or {}).items():
+        attributes[_OUTPUT_BY_MODALITY[modality]] = tokens
