@@ -23,6 +23,7 @@ from eai_autotrace.instrumentors._stainless_bodies import cost_of, described, he
 from eai_autotrace.instrumentation import Notice
 from eai_autotrace.instrumentation.active import error_type
 from eai_autotrace.instrumentation.fetches import Displaced, Fetch, current_fetch
+from eai_autotrace.patching.patch import is_patched
 from eai_autotrace.semconv.attributes import HTTP_RESPONSE_STATUS_CODE
 from eai_autotrace.semconv.genai import provider_of
 
@@ -197,8 +198,12 @@ class Stainless:
         if self._stream_usage == "off" or not request.route.has_stream_usage:
             return False
         asks = self._library.asks_usage
-        is_known = asks is not None and asks(client, request.address or "")
-        return self._stream_usage == "always" or is_known
+        if self._stream_usage != "always" and not (
+            asks is not None and asks(client, request.address or "")
+        ):
+            return False
+        # In a version that does without this function, nothing would take out what comes of it.
+        return is_patched(type(client), "_process_response")
 
     def _displaces(self, *_: object, **__: object) -> bool:
         """Whether the call whose native span is about to start has one of ours."""

@@ -106,6 +106,11 @@ class Patch:
             setattr(self._owner, self._name, restored)
 
 
+def is_patched(kind: type, name: str) -> bool:
+    """Whether a method of a class, its own or an inherited one, has a wrapper of ours around it."""
+    return any(hasattr(vars(owner).get(name), _PATCH) for owner in kind.__mro__)
+
+
 def _patch_of(found: Any) -> Patch | None:
     """The patch a wrapper of ours belongs to; ``functools.wraps`` copies the mark to others'."""
     function = getattr(found, "__func__", found)

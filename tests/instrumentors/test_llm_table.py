@@ -866,12 +866,12 @@ class Kind:
     settings: Mapping[str, Any] = field(default_factory=dict)
 
 
-def _simply(call):
-    """A call that gives an object."""
+def _simply(call, *, is_given=True):
+    """A call that gives an object, the one that was made of the response where that is given."""
 
     async def simply(client):
         found = await _got(call(client))
-        return _mark(found), found
+        return _mark(found) if is_given else None, found
 
     return simply
 
@@ -984,7 +984,11 @@ def _job(operation, status, **more):
 
 KINDS = {
     "chat parse": Kind(
-        _simply(lambda c: _beta_chats(c, "parse")(**ASK, response_format=Answer)), _of(CHAT, **JSON)
+        _simply(
+            lambda c: _beta_chats(c, "parse")(**ASK, response_format=Answer),
+            is_given=hasattr(openai.resources.chat.completions.Completions, "parse"),
+        ),
+        _of(CHAT, **JSON),
     ),
     "chat .stream()": Kind(
         _managed(lambda c: _beta_chats(c, "stream")(**ASK)),

@@ -311,12 +311,24 @@ async def _asynchronously(client, llm_server):
     found.append((type(raw), raw.parse()))
     async with chats.with_streaming_response.create(**CHAT, stream=True) as response:
         found.append((type(response), [line async for line in response.iter_lines()]))
+    async with await chats.create(**CHAT, stream=True) as stream:
+        found.append(await stream.__anext__())
     found.append(await client.embeddings.create(model="gpt-5", input="x"))
-    begun = events(*list(chat_deltas(CHAT))[:2], is_stuck=True)
-    llm_server.replies.append(begun)
+    llm_server.replies.append(events(*list(chat_deltas(CHAT))[:3], is_cut=True))
+    try:
+        found += [chunk async for chunk in await chats.create(**CHAT, stream=True)]
+    except Exception as error:  # noqa: BLE001 - compared
+        found.append((type(error), str(error)))
+    return [_plain(one) for one in found]
+
+
+async def _cancelled(client, llm_server):
+    """A stream that does not come to its end before the application's patience does."""
+    found = []
+    llm_server.replies.append(events(*list(chat_deltas(CHAT))[:2], is_stuck=True))
     try:
         async with asyncio.timeout(0.2) if hasattr(asyncio, "timeout") else _Timeout(0.2):
-            async for chunk in await chats.create(**CHAT, stream=True):
+            async for chunk in await client.chat.completions.create(**CHAT, stream=True):
                 found.append(chunk)  # noqa: PERF401 - what came before is kept
     except (TimeoutError, asyncio.TimeoutError) as error:
         found.append(type(error))
@@ -344,15 +356,21 @@ async def test_the_async_client_is_as_without_us(instrument, llm_server):
     The same holds for the async client, cancellation included.
     """
     async with openai.AsyncOpenAI(base_url=llm_server.openai_url, api_key="k") as client:
-        bare = await _asynchronously(client, llm_server)
+        bare = await _asynchronously(client, llm_server), await _cancelled(client, llm_server)
 
         instrument("openai")
-        traced = await _asynchronously(client, llm_server)
+        traced = await _asynchronously(client, llm_server), await _cancelled(client, llm_server)
 
     assert traced == bare
 
 
-CORE = ("eai_autotrace.instrumentation.events", "eai_autotrace.semconv.genai")
+CORE = (
+    "eai_autotrace.instrumentation.bodies",
+    "eai_autotrace.instrumentation.events",
+    "eai_autotrace.instrumentation.fetches",
+    "eai_autotrace.instrumentation.notices",
+    "eai_autotrace.semconv.genai",
+)
 FOLDER = Path(importlib.import_module("eai_autotrace.instrumentors.openai").__file__).parent
 MODULES = (
     *(
@@ -363,31 +381,58 @@ MODULES = (
     ),
     *CORE,
 )
-# A boundary itself, which calls the others inside guards; and what is done before there is a call.
-BOUNDARIES = {"Call.end", "OpenAIInstrumentor.targets_for", "AnthropicInstrumentor.targets_for"}
+# Boundaries themselves, which call the others inside guards; and what is done before there is a call.
+BOUNDARIES = {
+    "Call.end",
+    "Fetching.enter",
+    "Fetching.leave",
+    "_Unseen.__init__",
+    "_Unseen.enter",
+    "_Unseen.leave",
+    "_Watched.__del__",
+    "_Watched.__getattr__",
+    "_Watched._held",
+    "_Watched._tell",
+    "_WatchedAsync.__aiter__",
+    "_WatchedAsync.aclose",
+    "_WatchedSync.__iter__",
+    "_WatchedSync.close",
+    "fetches._end",
+    "OpenAIInstrumentor.targets_for",
+    "AnthropicInstrumentor.targets_for",
+}
 
 
 def _functions():
-    """Every function of ours that an LLM call may run through, with its owner."""
+    """Every function of ours that an LLM call may run through."""
     for module in map(importlib.import_module, MODULES):
         for name, found in vars(module).items():
             if getattr(found, "__module__", None) != module.__name__:
                 continue
             if inspect.isfunction(found):
-                yield f"{module.__name__}.{name}", module, name
+                yield f"{module.__name__}.{name}", found
             elif inspect.isclass(found):
                 for method, inside in vars(found).items():
-                    label = f"{name}.{method}"
-                    if inspect.isfunction(inside) and label not in BOUNDARIES:
-                        yield f"{module.__name__}.{label}", found, method
+                    function = getattr(inside, "__func__", getattr(inside, "fget", inside))
+                    if inspect.isfunction(function):
+                        yield f"{module.__name__}.{name}.{method}", function
 
 
-FUNCTIONS = {label: (owner, name) for label, owner, name in _functions()}
+FUNCTIONS = {
+    label: function
+    for label, function in _functions()
+    if not label.endswith(tuple(f".{boundary}" for boundary in BOUNDARIES))
+}
 # What takes the usage out of a stream again: where that fails, the usage may be seen.
 HIDING = {
     label
     for label in FUNCTIONS
-    if label.startswith("eai_autotrace.instrumentation.events.")
+    if label.startswith(
+        tuple(
+            f"eai_autotrace.instrumentation.{name}"
+            for name in ("bodies.", "events.", "fetches.current_fetch")
+        )
+    )
     or label.rpartition("eai_autotrace.instrumentors.")[2].startswith(
         (
             "_llm_events.AskedEvents.",
@@ -407,8 +452,20 @@ HIDING = {
 }
 
 
-def _raising(*_, **__):
-    raise ZeroDivisionError("ours")
+@pytest.fixture
+def fail(monkeypatch, lenient):
+    """Makes a function of ours raise, whoever has got hold of it."""
+
+    def raising(*_, **__):
+        raise ZeroDivisionError("ours")
+
+    def fail(function):
+        found = FUNCTIONS[function]
+        # What holds the function itself, a table or another module, is to have it raise as well.
+        code = raising.__code__.replace(co_freevars=found.__code__.co_freevars)
+        monkeypatch.setattr(found, "__code__", code)
+
+    return fail
 
 
 @pytest.fixture(scope="module")
@@ -437,15 +494,13 @@ def _answers(call, client, llm_server, name):
 
 
 @pytest.mark.parametrize("function", FUNCTIONS)
-def test_no_failure_of_ours_is_seen(
-    instrument, without_us, llm_server, lenient, monkeypatch, function
-):
+def test_no_failure_of_ours_is_seen(instrument, without_us, llm_server, fail, function):
     """
     Whichever function of ours raises, results, exceptions and requests of every scenario stay as
     they are.
     """
     asking = "off" if function in HIDING else "always"
-    monkeypatch.setattr(*FUNCTIONS[function], _raising)
+    fail(function)
     # The loader is who keeps a failure to instrument away from the application.
     with suppress(ZeroDivisionError):
         instrument("openai", **CONTENT, llm_stream_usage=asking)
@@ -454,17 +509,33 @@ def test_no_failure_of_ours_is_seen(
     assert dict(_everything(llm_server)) == without_us
 
 
+@pytest.mark.parametrize("function", FUNCTIONS)
+async def test_no_failure_of_ours_is_seen_by_async_code(instrument, llm_server, fail, function):
+    """
+    The same holds for the async client.
+    """
+    async with openai.AsyncOpenAI(base_url=llm_server.openai_url, api_key="k") as client:
+        bare = await _asynchronously(client, llm_server)
+
+        fail(function)
+        with suppress(ZeroDivisionError):
+            instrument(
+                "openai", **CONTENT, llm_stream_usage="off" if function in HIDING else "always"
+            )
+        broken = await _asynchronously(client, llm_server)
+
+    assert broken == bare
+
+
 @pytest.mark.parametrize("function", sorted(HIDING))
-def test_a_failure_to_hide_adds_the_usage(
-    instrument, openai_client, llm_server, lenient, monkeypatch, function
-):
+def test_a_failure_to_hide_adds_the_usage(instrument, openai_client, llm_server, fail, function):
     """
     Where what hides the usage of a stream fails, the application gets all that it would get, and
     at most the usage besides.
     """
     bare, _, _ = _seen(OPENAI["stream"], openai_client, llm_server, "stream")
 
-    monkeypatch.setattr(*FUNCTIONS[function], _raising)
+    fail(function)
     instrument("openai", llm_stream_usage="always")
     broken, _, _ = _seen(OPENAI["stream"], openai_client, llm_server, "stream")
 

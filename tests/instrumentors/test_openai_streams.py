@@ -542,6 +542,27 @@ def test_an_unknown_host_is_not_asked(instrument, client, llm_server, mode):
     assert _asked(llm_server) == [None]
 
 
+@pytest.mark.parametrize("hook", ["request", "_process_response"])
+def test_a_version_without_one_of_the_hooks(
+    instrument, client, spans, llm_server, monkeypatch, hook
+):
+    """
+    A version that has one of the patched functions elsewhere costs what is learnt there. A stream
+    of which nobody could hide the usage is not asked for it.
+    """
+    from openai._base_client import BaseClient, SyncAPIClient
+
+    monkeypatch.setattr(BaseClient, hook, vars(SyncAPIClient)[hook], raising=False)
+    monkeypatch.delattr(SyncAPIClient, hook)
+    instrument("openai", llm_stream_usage="always")
+
+    chunks = list(client.chat.completions.create(**ASK))
+
+    assert [len(chunk.choices) for chunk in chunks] == [1] * 7
+    assert _asked(llm_server) == [None]
+    assert [s["name"] for s in spans()] == ([] if hook == "request" else ["chat gpt-5"])
+
+
 HOSTS = {
     ("https://api.openai.com/v1", None): True,
     ("https://eu.api.openai.com/v1", None): True,
