@@ -181,9 +181,10 @@ class _Handler(BaseHTTPRequestHandler):
         reply = self.llm.reply_to(Asked(self.command, self.path, headers, body))
         self.send_response(reply.status)
         self.send_header("content-type", reply.kind)
-        # The vendors call it otherwise.
-        request_id = "request-id" if "anthropic-version" in headers else "x-request-id"
-        self.send_header(request_id, f"req_{len(self.llm.requests)}")
+        if not any("request" in name and "id" in name for name in reply.headers):
+            # The vendors call it otherwise.
+            request_id = "request-id" if "anthropic-version" in headers else "x-request-id"
+            self.send_header(request_id, f"req_{len(self.llm.requests)}")
         for name, value in reply.headers.items():
             self.send_header(name, value)
         if isinstance(reply.body, bytes) and not (reply.is_cut or reply.delay):

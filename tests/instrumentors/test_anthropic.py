@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import importlib
 
 import anthropic
 import pytest
@@ -181,6 +182,66 @@ async def test_an_async_managed_stream_is_one_span(instrument, async_client, end
 
     assert final.usage.output_tokens == 7
     assert ended() == [("chat claude", STREAMED, "UNSET")]
+
+
+def test_counts_are_those_of_the_whole(instrument, client, ended, llm_server):
+    """
+    Counts that come again are the message's so far: nothing is added up, and the last ones hold,
+    those of the cache and of thoughts included.
+    """
+    deltas = [
+        {"output_tokens": 3, "input_tokens": 11, "cache_read_input_tokens": 4},
+        {
+            "output_tokens": 9,
+            "input_tokens": 20,
+            "cache_read_input_tokens": 5,
+            "cache_creation_input_tokens": 1,
+            "output_tokens_details": {"thinking_tokens": 6},
+        },
+    ]
+    *begun, _, stop = message_events(ASK)
+    end = {"stop_reason": "end_turn", "stop_sequence": None}
+    more = [named({"type": "message_delta", "delta": end, "usage": usage}) for usage in deltas]
+    llm_server.replies.append(events(*begun, *more, stop))
+    instrument("anthropic")
+
+    list(client.messages.create(**ASK, stream=True))
+
+    counted = {
+        "gen_ai.usage.input_tokens": 26,
+        "gen_ai.usage.cache_read.input_tokens": 5,
+        "gen_ai.usage.cache_write.input_tokens": 1,
+        "gen_ai.usage.cache_creation.input_tokens": 1,
+        "gen_ai.usage.output_tokens": 9,
+        "gen_ai.usage.reasoning.output_tokens": 6,
+    }
+    assert ended() == [("chat claude", {**STREAMED, **counted}, "UNSET")]
+
+
+def _accepts(library):
+    try:
+        http = importlib.import_module(library).Client()
+        anthropic.Anthropic(api_key="k", http_client=http).close()
+    except (ImportError, TypeError):
+        return False
+    return True
+
+
+@pytest.mark.parametrize("library", [one for one in ("httpx", "httpx2") if _accepts(one)])
+@pytest.mark.parametrize("stream", [False, True])
+def test_the_applications_http_library(instrument, llm_server, ended, library, stream):
+    """
+    Whichever of the two HTTP libraries an application gives to a client, the span says the same.
+    """
+    instrument("anthropic")
+
+    http = importlib.import_module(library).Client()
+    with anthropic.Anthropic(base_url=llm_server.url, api_key="k", http_client=http) as client:
+        answer = client.messages.create(**ASK, stream=stream)
+        if stream:
+            list(answer)
+
+    assert ended() == [("chat claude", STREAMED if stream else CHAT, "UNSET")]
 
 
 def test_closed_early(instrument, client, ended):

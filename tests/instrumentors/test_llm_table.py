@@ -26,7 +26,7 @@ import pytest
 import together
 from pydantic import BaseModel
 
-from eai_autotrace._testing.llm import Reply
+from eai_autotrace._testing.llm import Reply, events
 from eai_autotrace._testing.llm_replies import (
     chat,
     chat_events,
@@ -34,6 +34,7 @@ from eai_autotrace._testing.llm_replies import (
     completion_events,
     data,
     encode,
+    images,
     message,
     message_batch,
     message_events,
@@ -41,6 +42,7 @@ from eai_autotrace._testing.llm_replies import (
     named,
     response,
     response_events,
+    transcription,
 )
 from eai_autotrace._testing.process import HOST
 
@@ -971,6 +973,11 @@ EMBEDDED = {
 }
 
 
+def _has(kind, method, parameter):
+    """Whether a version's method has a parameter."""
+    return parameter in inspect.signature(getattr(kind, method)).parameters
+
+
 def _job(operation, status, **more):
     return {
         "gen_ai.operation.name": operation,
@@ -1197,6 +1204,48 @@ if HAS_RESPONSES:
         ),
         "responses looked at": Kind(_simply(lambda c: c.responses.retrieve("resp_1")), STORED),
     }
+if HAS_RESPONSES and _has(openai.resources.responses.Responses, "retrieve", "stream"):
+    KINDS["responses looked at, as a stream"] = Kind(
+        _read_whole(lambda c: c.responses.retrieve("resp_1", stream=True)),
+        {**STORED, "gen_ai.request.stream": True},
+        is_stream=True,
+        reply=events(*response_events(RESPONSE)),
+    )
+if HAS_RESPONSES and hasattr(openai.resources.responses.Responses, "compact"):
+    KINDS["responses made compact"] = Kind(
+        _simply(lambda c: c.responses.compact(**RESPONSE)),
+        {**_of(APIS["responses"]), "gen_ai.operation.name": "compact"},
+    )
+if _has(openai.resources.images.Images, "generate", "stream"):
+    PAINTED = {
+        "b64_json": "iVBORw0KGgo=",
+        "created_at": 1,
+        "size": "auto",
+        "quality": "low",
+        "background": "auto",
+        "output_format": "png",
+    }
+    PAINTING = [
+        {"type": "image_generation.partial_image", "partial_image_index": 0, **PAINTED},
+        {"type": "image_generation.completed", "usage": images({})["usage"], **PAINTED},
+    ]
+    KINDS["image generated, as a stream"] = Kind(
+        _read_whole(lambda c: c.images.generate(model="gpt-5", prompt="x", stream=True)),
+        {**IMAGE, "gen_ai.request.stream": True},
+        is_stream=True,
+        reply=events(*map(named, PAINTING)),
+    )
+if _has(openai.resources.audio.Transcriptions, "create", "stream"):
+    HEARD = [
+        {"type": "transcript.text.delta", "delta": "Hello."},
+        {"type": "transcript.text.done", **transcription({})},
+    ]
+    KINDS["transcription, as a stream"] = Kind(
+        _read_whole(lambda c: c.audio.transcriptions.create(model="m", file=SOUND, stream=True)),
+        {**SPOKEN, "gen_ai.request.model": "m", "gen_ai.request.stream": True},
+        is_stream=True,
+        reply=events(*map(data, HEARD)),
+    )
 
 
 @pytest.mark.filterwarnings("ignore:deprecated:DeprecationWarning")  # of the library's methods

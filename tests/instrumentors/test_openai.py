@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import io
+from contextlib import suppress
 
 import openai
 import pytest
@@ -454,6 +455,33 @@ def test_what_headers_tell(instrument, client, spans, llm_server):
         "eai.gen_ai.rate_limit.tokens.limit": 5000,
         "eai.gen_ai.rate_limit.requests.remaining": 99,
     }
+
+
+REQUEST_IDS = {
+    "openai": {"x-request-id": "its"},
+    "anthropic": {"request-id": "its"},
+    "azure": {"apim-request-id": "its"},
+    "bedrock": {"x-amzn-requestid": "its"},
+    "a gateway before another one": {"apim-request-id": "other", "x-request-id": "its"},
+    "none": {"x-request-idle": "no id"},
+}
+
+
+@pytest.mark.parametrize("status", [200, 400])
+@pytest.mark.parametrize("vendor", REQUEST_IDS)
+def test_the_providers_id_of_a_request(instrument, client, spans, llm_server, vendor, status):
+    """
+    The id is found under the names that vendors have for it, also where the call failed.
+    """
+    llm_server.replies.append(Reply(encode(chat(ASK)), status, REQUEST_IDS[vendor]))
+    instrument("openai")
+
+    with suppress(openai.BadRequestError):
+        client.chat.completions.create(**ASK)
+
+    (found,) = spans()
+    expected = None if vendor == "none" else "its"
+    assert found["attributes"].get("eai.gen_ai.request_id") == expected
 
 
 PROVIDERS = {
