@@ -17,6 +17,7 @@ import inspect
 import re
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field, replace
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 import anthropic
@@ -49,7 +50,7 @@ from eai_autotrace._testing.process import HOST
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping, Sequence
 
-HAS_RESPONSES = hasattr(openai.resources, "responses")
+HAS_RESPONSES = find_spec("openai.resources.responses") is not None
 AGAIN = Reply(b"{}", 429, {"retry-after-ms": "1", "retry-after": "0.001"})
 DENIED = Reply(b'{"error":{"type":"denied","message":"no"}}', 401)
 TOOL = {"name": "get_weather", "parameters": {"type": "object"}}
@@ -1204,14 +1205,18 @@ if HAS_RESPONSES:
         ),
         "responses looked at": Kind(_simply(lambda c: c.responses.retrieve("resp_1")), STORED),
     }
-if HAS_RESPONSES and _has(openai.resources.responses.Responses, "retrieve", "stream"):
+if HAS_RESPONSES and _has(
+    importlib.import_module("openai.resources.responses").Responses, "retrieve", "stream"
+):
     KINDS["responses looked at, as a stream"] = Kind(
         _read_whole(lambda c: c.responses.retrieve("resp_1", stream=True)),
         {**STORED, "gen_ai.request.stream": True},
         is_stream=True,
         reply=events(*response_events(RESPONSE)),
     )
-if HAS_RESPONSES and hasattr(openai.resources.responses.Responses, "compact"):
+if HAS_RESPONSES and hasattr(
+    importlib.import_module("openai.resources.responses").Responses, "compact"
+):
     KINDS["responses made compact"] = Kind(
         _simply(lambda c: c.responses.compact(**RESPONSE)),
         {**_of(APIS["responses"]), "gen_ai.operation.name": "compact"},

@@ -7,6 +7,7 @@ import importlib
 import inspect
 import io
 from contextlib import suppress
+from importlib.util import find_spec
 from pathlib import Path
 
 import anthropic
@@ -117,7 +118,7 @@ OPENAI = {
         path="/chat/completions", cast_to=object, body=dict(CHAT), options={}
     ),
 }
-if hasattr(openai.resources, "responses"):
+if find_spec("openai.resources.responses") is not None:
 
     def _managed_response(client):
         with client.responses.stream(model="gpt-5", input="x") as found:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import io
 from contextlib import suppress
+from importlib.util import find_spec
 
 import openai
 import pytest
@@ -13,7 +14,7 @@ from eai_autotrace._testing.llm import Reply, events
 from eai_autotrace._testing.llm_replies import chat, chat_events, data, encode, response_events
 
 ASK = {"model": "gpt-5", "messages": [{"role": "user", "content": "secret question"}]}
-HAS_RESPONSES = hasattr(openai.resources, "responses")
+HAS_RESPONSES = find_spec("openai.resources.responses") is not None
 TIMES = ("gen_ai.response.time_to_first_chunk", "eai.gen_ai.response.time_to_first_token")
 
 USAGE = {
