@@ -26,6 +26,7 @@ from eai_autotrace.patching.guard import report
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from contextvars import Token
 
     from eai_autotrace.instrumentation.active import Tracing
     from eai_autotrace.instrumentation.arguments import Arguments
@@ -68,7 +69,7 @@ class Fetching(Active):
         """Give back the one that was current before. Same task, same frame."""
         current, self._current = self._current, None
         if current is not None:
-            _CURRENT.reset(current)
+            _give_back(current)
         super().leave()
 
     def returned(self, result: Any) -> None:  # noqa: ARG002 - others look at it
@@ -92,7 +93,15 @@ class _Unseen(Active):
         self._hidden = _CURRENT.set(None)
 
     def leave(self) -> None:
-        _CURRENT.reset(self._hidden)
+        _give_back(self._hidden)
+
+
+def _give_back(token: Token[Fetching | None]) -> None:
+    try:  # noqa: SIM105 - costs less than `suppress`
+        _CURRENT.reset(token)
+    except Exception:  # noqa: BLE001, S110
+        # A coroutine that is closed elsewhere, see `Active.leave`.
+        pass
 
 
 def current_fetch() -> Fetching | None:

@@ -14,6 +14,7 @@ import openai
 import pytest
 from opentelemetry import trace
 
+from eai_autotrace._testing.llm import Reply
 from eai_autotrace._testing.llm_replies import chat_events, message_events
 
 ASK = {"model": "m", "messages": [{"role": "user", "content": "x"}], "stream": True}
@@ -143,6 +144,40 @@ async def test_a_generator_closed_in_another_context(instrument, llm_server, spa
         await generator.__anext__()
         context = contextvars.Context()
         await context.run(asyncio.ensure_future, generator.aclose())
+
+    assert _outlines(spans) == [("chat m", None, "closed")]
+
+
+@pytest.mark.parametrize("is_inside", [False, True])
+async def test_a_coroutine_closed_in_another_context(
+    instrument, llm_server, spans, quiet, is_inside
+):
+    """
+    A call that is begun in one context may be given up in another one, as by the garbage collector;
+    also while one inside it is made that is not traced.
+    """
+    waits = []
+
+    async def wait(_):
+        if waits:
+            await asyncio.Event().wait()
+
+    async def look(_):
+        await (other.models.list() if is_inside else wait(None))
+
+    def made(hook):
+        http = openai.DefaultAsyncHttpxClient(event_hooks={"request": [hook]})
+        return openai.AsyncOpenAI(base_url=llm_server.openai_url, api_key="k", http_client=http)
+
+    async with made(wait) as other, made(look) as client:
+        # The first calls of a client wait for other things before.
+        llm_server.replies.extend([Reply(b'{"object":"list","data":[]}')] if is_inside else [])
+        await client.chat.completions.create(**ASK)
+        instrument("openai")
+        waits.append(True)
+        call = client.chat.completions.create(**ASK)
+        contextvars.copy_context().run(call.send, None)
+        call.close()
 
     assert _outlines(spans) == [("chat m", None, "closed")]
 
