@@ -708,6 +708,54 @@ def test_a_call_inside_a_span_is_its_child(instrument, client, spans):
     assert parents == {("turn", None), ("chat gpt-5", "turn"), ("between", "turn")}
 
 
+def _inject(request):
+    from opentelemetry import propagate
+
+    propagate.inject(request.headers)
+
+
+async def _inject_async(request):
+    _inject(request)
+
+
+def _inside(spans, llm_server):
+    """Whether the server was told of our span, and how often."""
+    (span,) = spans.ended
+    told = [asked.headers["traceparent"].split("-")[2] for asked in llm_server.requests]
+    return [one == f"{span.context.span_id:016x}" for one in told]
+
+
+def test_requests_are_made_inside_the_span(instrument, llm_server, spans):
+    """
+    Each attempt is made inside the span: who traces HTTP below us, or tells servers of the trace,
+    finds it there.
+    """
+    llm_server.replies.append(Reply(b"{}", 429, {"retry-after-ms": "1", "retry-after": "0.001"}))
+    http = openai.DefaultHttpxClient(event_hooks={"request": [_inject]})
+    instrument("openai")
+
+    with openai.OpenAI(base_url=llm_server.openai_url, api_key="k", http_client=http) as client:
+        client.chat.completions.create(**ASK)
+
+    assert _inside(spans, llm_server) == [True, True]
+
+
+async def test_async_requests_are_made_inside_the_span(instrument, llm_server, spans):
+    """
+    The async client's are, too.
+    """
+    http = openai.DefaultAsyncHttpxClient(event_hooks={"request": [_inject_async]})
+    made = {"base_url": llm_server.openai_url, "api_key": "k", "http_client": http}
+    instrument("openai")
+
+    async with openai.AsyncOpenAI(**made) as client:
+        stream = await client.chat.completions.create(**ASK, stream=True)
+        async for _ in stream:
+            pass
+
+    assert _inside(spans, llm_server) == [True]
+
+
 if HAS_RESPONSES:
 
     def test_each_way_a_response_ends(instrument, client, spans, llm_server):
