@@ -399,6 +399,7 @@ BOUNDARIES = {
     "_WatchedSync.__iter__",
     "_WatchedSync.close",
     "fetches._end",
+    "fetches._give_back",
     "OpenAIInstrumentor.targets_for",
     "AnthropicInstrumentor.targets_for",
 }
