@@ -582,6 +582,31 @@ if HAS_NATIVE:
         assert "anthropic.messages.create" not in names
         assert any("tool" in name for name in names)
 
+    async def test_the_async_tool_runners_spans_stay(instrument, async_client, spans):
+        """
+        So do those of the async client's runner.
+        """
+
+        @anthropic.beta_async_tool
+        async def get_weather(city: str) -> str:
+            """The weather.
+
+            Args:
+                city: Where.
+            """
+            return f"sunny in {city}"
+
+        instrument("anthropic")
+
+        runner = async_client.beta.messages.tool_runner(**ASK, tools=[get_weather])
+        final = await runner.until_done()
+
+        names = [span["name"] for span in spans()]
+        assert final.to_dict() == message({"model": "claude"})
+        assert names.count("chat claude") == 2
+        assert "anthropic.messages.create" not in names
+        assert any("tool" in name for name in names)
+
 
 def test_our_failure_is_not_the_applications(break_hooks, instrument, client, spans):
     """
