@@ -315,8 +315,6 @@ async def _asynchronously(client, llm_server):
     async with await chats.create(**CHAT, stream=True) as stream:
         found.append(await stream.__anext__())
     found.append(await client.embeddings.create(model="gpt-5", input="x"))
-    llm_server.replies.extend(REPLIES["pages"])
-    found.append([batch.id async for batch in client.batches.list()])
     llm_server.replies.append(events(*list(chat_deltas(CHAT))[:3], is_cut=True))
     try:
         found += [chunk async for chunk in await chats.create(**CHAT, stream=True)]
