@@ -69,7 +69,8 @@ def producer_of(context: Context) -> SpanContext | None:
 
 def links_of(producer: SpanContext | None) -> Sequence[Link]:
     """Links to a message's producer, and to the span that is current already."""
-    ambient = producer_of(get_current())
+    context = get_current()
+    ambient = producer_of(context) if context else None
     if ambient is None:
         return () if producer is None else (Link(producer),)
     if producer is None or producer.span_id == ambient.span_id:

@@ -80,9 +80,7 @@ def settle(channel: Any, tag: int, how: str, *, multiple: bool = False) -> None:
     deliveries: dict[int, Delivery] | None = vars(channel).get(_DELIVERIES)
     if not deliveries:
         return
-    tags = [tag]
-    if multiple:
-        tags = [known for known in deliveries if known <= tag or not tag]
+    tags = [known for known in deliveries if known <= tag or not tag] if multiple else (tag,)
     for settled in tags:
         delivery = deliveries.pop(settled, None)
         handling = None if delivery is None else delivery.handling

@@ -33,6 +33,8 @@ _TRACED: Final = "__eai_traced__"
 _ITEM: Final = "__eai_item__"
 _ENDS: Final = "__eai_ends__"
 _FRESH: Final = Context()
+# The arguments of an `__aexit__`, without the manager: a type, an exception, a traceback.
+_EXIT: Final = 3
 # Without the function around it, which only calls it.
 _attach: Final = _RUNTIME_CONTEXT.attach
 
@@ -189,7 +191,9 @@ def announce_end(iterator: Any) -> None:
 
 def error_in(args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> BaseException | None:
     """The exception among the arguments of an ``__aexit__``, however they are passed."""
-    for argument in (*args, *kwargs.values()) if kwargs else args:
+    if len(args) == _EXIT and args[1] is None and not kwargs:
+        return None
+    for argument in (*args, *kwargs.values()):
         if isinstance(argument, BaseException):
             return argument
     return None

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 _PARENT: Final = "traceparent"
 _OTHERS: Final = ("tracestate", "baggage")
 _VALID: Final = re.compile("00-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})").fullmatch
-_FLAGS: Final = tuple(map(TraceFlags, range(256)))
+_FLAGS: Final = {f"{flags:02x}": TraceFlags(flags) for flags in range(256)}
 _NO_STATE: Final = TraceState()
 _STANDARD: Final = {TraceContextTextMapPropagator, W3CBaggagePropagator}
 
@@ -129,5 +129,5 @@ _make: Final = _unchecked if _is_known_layout() else _checked
 
 
 def _context(trace: str, span: str, flags: str) -> Context:
-    parent = _make(int(trace, 16), int(span, 16), _FLAGS[int(flags, 16)])
+    parent = _make(int(trace, 16), int(span, 16), _FLAGS[flags])
     return Context({_SPAN_KEY: NonRecordingSpan(parent)} if parent.is_valid else {})

@@ -28,7 +28,12 @@ class Attributes(dict[str, Any]):
     __slots__ = ("dropped",)
 
     def __init__(
-        self, values: Mapping[str, Any] | None, limit: int | None, length: int | None
+        self,
+        values: Mapping[str, Any] | None,
+        limit: int | None,
+        length: int | None,
+        *,
+        is_plain: bool = False,
     ) -> None:
         """
         Take in the attributes a span starts with.
@@ -37,10 +42,12 @@ class Attributes(dict[str, Any]):
             values: The attributes.
             limit: How many there may be; ``None`` for any number.
             length: How long text may be; ``None`` for any length.
+            is_plain: Whether the caller knows that they need no check: no lists, no ``None``.
         """
         self.dropped = 0
         if values:
-            if (limit is None or len(values) <= limit) and _are_plain(values, length):
+            has_room = limit is None or len(values) <= limit
+            if has_room and ((is_plain and length is None) or _are_plain(values, length)):
                 self.update(values)
             else:
                 self._take(values, limit, length)

@@ -105,11 +105,7 @@ class Tracer(sdk.Tracer):
         made = make_context(trace, self._new_span_id(), FLAGS[random | sampled], state)
         if not sampled:
             return NonRecordingSpan(made)
-        if is_plain:
-            span = self._make(name, made, parent, kind, None, links)
-            span.set_plain(attributes())
-        else:
-            span = self._make(name, made, parent, kind, attributes(), links)
+        span = self._make(name, made, parent, kind, attributes(), links, is_plain=is_plain)
         span.begin(start_time, context)
         return span
 
@@ -165,6 +161,8 @@ class Tracer(sdk.Tracer):
         kind: SpanKind,
         attributes: Any,
         links: Sequence[Link] | None,
+        *,
+        is_plain: bool = False,
     ) -> Span:
         limits = self._span_limits
         # Without __init__: it would set again what the class holds for most spans.
@@ -179,7 +177,10 @@ class Tracer(sdk.Tracer):
         span._instrumentation_scope = self._instrumentation_scope
         span._instrumentation_info = self.instrumentation_info
         span._attributes = Attributes(
-            attributes, limits.max_span_attributes, limits.max_span_attribute_length
+            attributes,
+            limits.max_span_attributes,
+            limits.max_span_attribute_length,
+            is_plain=is_plain,
         )
         if links:
             span._links = span._new_links(links)
