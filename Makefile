@@ -1,6 +1,7 @@
 # The one runner, for people and for CI. Each target prepares what it needs by itself.
 #   make test PYTHON=python3.12    with another Python (3.10 or newer)
 #   make test ARGS="-k asyncpg"    with arguments for pytest
+#   make test ARGS="--cov"         with the coverage, in half as much time again
 
 export PYTHON
 BIN := .venv/bin
@@ -15,7 +16,7 @@ help: ## list the targets
 test: ## run the tests on real servers (ARGS="-k asyncpg" goes to pytest)
 	@scripts/prepare test
 	@scripts/servers
-	$(BIN)/pytest --cov --cov-report=term:skip-covered $(ARGS)
+	$(BIN)/pytest $(ARGS)
 
 test-matrix: ## run the instrumentors' tests on older libraries (ARGS="asyncpg-0.27" names rows)
 	@scripts/prepare test

@@ -120,8 +120,10 @@ def measure(study: Study, operation: Operation, services: Services, scale: float
 
 
 def _take_turns(study: Study, operation: Operation, gauges: dict[str, Gauge]) -> None:
-    for _ in range(min(study.rounds, operation.rounds)):
-        for peer in study.peers:
+    for turn in range(min(study.rounds, operation.rounds)):
+        # Each round begins with another peer: what comes before leaves its mark on what follows.
+        first = turn % len(study.peers)
+        for peer in (*study.peers[first:], *study.peers[:first]):
             cell = study.cells[operation.name, peer.name]
             if not cell.failure:
                 with _failing_into(cell, peer):
