@@ -118,6 +118,18 @@ class StartGauge(Gauge):
         return used.ru_utime + used.ru_stime
 
 
+class LoaderGauge(StartGauge):
+    """The part of a start that is somebody else's: the import of the loader that starts a peer."""
+
+    def _open(self) -> None:
+        setting = self._setting
+        if not setting.peer.loader:
+            raise RuntimeError("It has no loader but its own.")
+        self._environment = variables(setting, url="")
+        self._command = [str(setting.environment.python), "-c", f"import {setting.peer.loader}"]
+        self.sample()
+
+
 class RestGauge(Gauge):
     """Resident memory of a process that has started and done nothing, in megabytes."""
 
@@ -145,6 +157,7 @@ class LoadGauge(Gauge):
 GAUGES: dict[str, type[Gauge]] = {
     "cpu": CpuGauge,
     "start": StartGauge,
+    "loader": LoaderGauge,
     "rest": RestGauge,
     "load": LoadGauge,
 }

@@ -29,6 +29,7 @@ class Peer:
         requirements: What pip installs besides the libraries that all have.
         sink: The name of the protocol that it speaks.
         wrapper: What stands before ``python`` on the command line.
+        loader: The module of somebody else's that its wrapper has every program import first.
         start_code: Python code that a program without a wrapper begins with.
         spans: How many spans it makes of one call of an operation, by the operation's name.
         reasons: Why it makes none, or others than asked for, by the operation's name.
@@ -41,6 +42,7 @@ class Peer:
     requirements: ClassVar[tuple[str, ...]] = ()
     sink: ClassVar[str] = "otlp"
     wrapper: ClassVar[tuple[str, ...]] = ()
+    loader: ClassVar[str] = ""
     start_code: ClassVar[str] = "pass"
     spans: ClassVar[Mapping[str, int]] = {}
     reasons: ClassVar[Mapping[str, str]] = {}

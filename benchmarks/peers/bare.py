@@ -10,6 +10,7 @@ class Bare(Peer):
 
     name = "bare"
     title = "bare"
+    loader = "sys"  # there already, so that nothing is compared with something
     how = "no tracing"
 
     def environment(self, url: str, *, sampled: bool) -> dict[str, str]:  # noqa: ARG002

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from benchmarks.model import Peer
 
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
+
+
+_LOADER: Final = "opentelemetry.instrumentation.auto_instrumentation"
 
 
 class OpenTelemetryPeer(Peer):
@@ -43,6 +46,7 @@ class Ours(OpenTelemetryPeer):
     title = "eai-autotrace"
     distribution = "eai-autotrace"
     wrapper = ("opentelemetry-instrument",)
+    loader = _LOADER
     spans = {"root": 1, "fastapi": 1, "query": 1, "cursor": 3, "publish": 1, "consume": 1}
     spans |= {"chat": 1, "stream": 1}
     how = "`opentelemetry-instrument`, OTLP over HTTP"
@@ -63,6 +67,7 @@ class Contrib(OpenTelemetryPeer):
         "opentelemetry-instrumentation-genai-openai",
     )
     wrapper = ("opentelemetry-instrument",)
+    loader = _LOADER
     spans = {"root": 1, "fastapi": 3, "query": 1, "cursor": 20_003, "publish": 1, "consume": 1}
     spans |= {"chat": 1, "stream": 1}
     how = "`opentelemetry-instrument`, OTLP over HTTP"
