@@ -25,40 +25,27 @@ class Attributes(dict[str, Any]):
         dropped: How many were dropped, for their number or as invalid.
     """
 
-    __slots__ = ("dropped",)
+    dropped = 0
 
-    def __init__(
-        self,
-        values: Mapping[str, Any] | None,
-        limit: int | None,
-        length: int | None,
-        *,
-        is_plain: bool = False,
-    ) -> None:
+    @classmethod
+    def checked(
+        cls, values: Mapping[str, Any] | None, limit: int | None, length: int | None
+    ) -> Attributes:
         """
-        Take in the attributes a span starts with.
+        The attributes a span starts with.
 
         Args:
-            values: The attributes.
+            values: The attributes, of any kind.
             limit: How many there may be; ``None`` for any number.
             length: How long text may be; ``None`` for any length.
-            is_plain: Whether the caller knows that they need no check: no lists, no ``None``.
         """
-        self.dropped = 0
-        if values:
-            has_room = limit is None or len(values) <= limit
-            if has_room and ((is_plain and length is None) or _are_plain(values, length)):
-                self.update(values)
-            else:
-                self._take(values, limit, length)
-
-    def put_plain(self, values: Mapping[str, Any], limit: int | None, length: int | None) -> None:
-        """Set attributes of which the caller knows that they are plain."""
-        if length is None and (limit is None or len(self) + len(values) <= limit):
-            self.update(values)
-        else:
-            for key, value in values.items():
-                self.put(key, value, limit, length)
+        if not values:
+            return cls()
+        if (limit is None or len(values) <= limit) and _are_plain(values, length):
+            return cls(values)
+        attributes = cls()
+        attributes._take(values, limit, length)
+        return attributes
 
     def put(self, key: str, value: Any, limit: int | None, length: int | None) -> None:
         """Set one attribute; the oldest makes room where there are too many."""

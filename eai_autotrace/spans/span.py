@@ -60,7 +60,7 @@ class Span(sdk._Span):
         """Make one as the SDK does; `Tracer` does it in fewer steps."""
         super().__init__(*args, **kwargs)
         limits = self._limits
-        self._attributes = Attributes(
+        self._attributes = Attributes.checked(
             self._attributes, limits.max_span_attributes, limits.max_span_attribute_length
         )
 
@@ -109,11 +109,13 @@ class Span(sdk._Span):
 
     def set_plain(self, attributes: Mapping[str, Any]) -> None:
         """Set attributes of which the caller knows that they are plain: no lists, no ``None``."""
-        if self._end_time is None:
-            limits = self._limits
-            self._attributes.put_plain(
-                attributes, limits.max_span_attributes, limits.max_span_attribute_length
-            )
+        own, limits = self._attributes, self._limits
+        most = limits.max_span_attributes
+        has_room = most is None or len(own) + len(attributes) <= most
+        if self._end_time is None and has_room and limits.max_span_attribute_length is None:
+            own.update(attributes)
+        else:
+            self.set_attributes(attributes)
 
     def update_name(self, name: str) -> None:
         """Change the name."""

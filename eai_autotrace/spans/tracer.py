@@ -176,12 +176,11 @@ class Tracer(sdk.Tracer):
         span._limits = limits
         span._instrumentation_scope = self._instrumentation_scope
         span._instrumentation_info = self.instrumentation_info
-        span._attributes = Attributes(
-            attributes,
-            limits.max_span_attributes,
-            limits.max_span_attribute_length,
-            is_plain=is_plain,
-        )
+        most, longest = limits.max_span_attributes, limits.max_span_attribute_length
+        if is_plain and longest is None and (most is None or len(attributes) <= most):
+            span._attributes = Attributes(attributes)
+        else:
+            span._attributes = Attributes.checked(attributes, most, longest)
         if links:
             span._links = span._new_links(links)
         return span
