@@ -43,7 +43,7 @@ def _panel(study: Study, operation: Operation, peers: list[Peer]) -> Iterator[st
     title = escape(f"{operation.title}: added {operation.unit}")
     yield f'<text x="0" y="26" font-size="13" font-weight="bold">{title}</text>'
     added = {
-        peer.name: study.cells[operation.name, peer.name].median - bare.median
+        peer.name: study.cells[operation.name, peer.name].above(bare).value
         for peer in peers
         if bare.samples and study.cells[operation.name, peer.name].samples
     }

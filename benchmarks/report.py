@@ -16,8 +16,9 @@ if TYPE_CHECKING:
 _INTRODUCTION = """\
 What one call costs above the same call in the bare program of the same run: CPU time of all \
 threads, up to the moment when the last span has arrived. In parentheses the whole cost as a \
-multiple of the bare one. Medians of {rounds} rounds, in which all take turns. For each round the \
-spans that arrived were counted; where their number is not the expected one, the cell says so.\
+multiple of the bare one. All take turns in {rounds} rounds; a figure is the median of what was \
+found within each round. For each round the spans that arrived were counted; where their number is \
+not the expected one, the cell says so.\
 """
 _SPANS = """\
 How many spans each makes of one call, without the root span that a hundred queries or messages \
@@ -78,14 +79,14 @@ def _cell(study: Study, operation: Operation, peer: Peer, bare: Cell | None, not
     cell = study.cells[operation.name, peer.name]
     if not cell.samples:
         why = textwrap.shorten(cell.failure or "no round was measured", 200)
-        return f"—{notes.mark(f'{peer.title}: {why}')}"
+        return f"—{notes.mark(why)}"
     if cell is bare:
         return f"{number(cell.median)} {operation.unit}"
     if bare is None or not bare.samples:
         return f"{number(cell.median)} {operation.unit}{_doubts(operation, peer, cell, notes)}"
-    added = cell.median - bare.median
-    ratio = f"({cell.median / bare.median:.2f}×)"  # noqa: RUF001 - the sign of multiplication is meant
-    return f"{added:+.{digits(added)}f} {operation.unit} {ratio}" + _doubts(
+    added = cell.above(bare)
+    ratio = f"({added.ratio:.2f}×)"  # noqa: RUF001 - the sign of multiplication is meant
+    return f"{added.value:+.{digits(added.value)}f} {operation.unit} {ratio}" + _doubts(
         operation, peer, cell, notes
     )
 

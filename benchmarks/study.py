@@ -8,7 +8,7 @@ import tempfile
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from benchmarks.environments import Environment, InstallError, prepare
 from benchmarks.gauges import GAUGES, Gauge, Sample
@@ -18,6 +18,19 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from benchmarks.model import Operation, Peer, Services
+
+
+class Added(NamedTuple):
+    """
+    What is added to a bare operation.
+
+    Attributes:
+        value: In the operation's unit: the median of the differences.
+        ratio: The whole as a multiple of the bare one: the median of the ratios.
+    """
+
+    value: float
+    ratio: float
 
 
 @dataclass
@@ -46,6 +59,20 @@ class Cell:
             return 0.0
         low, _, high = statistics.quantiles(values, n=4, method="inclusive")
         return (high - low) / 2
+
+    def above(self, bare: Cell) -> Added:
+        """
+        What it takes more than the bare program, by the rounds that both have.
+
+        Machines get slower and faster in the course of minutes. What is compared was measured
+        within one round, so that this is the same for both.
+        """
+        samples = zip(self.samples, bare.samples, strict=False)  # one may have failed midway
+        pairs = [(sample.value, base.value) for sample, base in samples]
+        return Added(
+            statistics.median(value - base for value, base in pairs),
+            statistics.median(value / base for value, base in pairs),
+        )
 
     @property
     def expected(self) -> int:

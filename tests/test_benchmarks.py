@@ -62,6 +62,19 @@ def test_a_cell_says_what_is_added_and_how_many_times_bare_it_is():
     assert cells == ["100 µs", "+50 µs (1.50×)", "+500 µs (6.00×)"]
 
 
+def test_what_is_added_is_found_within_each_round():
+    """
+    A machine that gets slower in the course of a run changes neither differences nor ratios.
+    """
+    from benchmarks.gauges import Sample
+    from benchmarks.study import Added, Cell
+
+    bare = Cell([Sample(100.0), Sample(100.0), Sample(300.0)])
+    ours = Cell([Sample(110.0), Sample(120.0), Sample(360.0)])
+
+    assert ours.above(bare) == Added(20.0, 1.2)
+
+
 def test_spans_that_have_not_arrived_are_said():
     """
     A figure whose spans were lost carries a note.
@@ -83,7 +96,7 @@ def test_a_peer_that_could_not_be_measured_keeps_its_place():
     text = markdown(study(bare=(100.0,), newrelic="not installed: no wheel"), [], "Title")
 
     assert "| 100 µs | —<sup>1</sup> |" in text
-    assert "1. New Relic: not installed: no wheel" in text
+    assert "1. not installed: no wheel" in text
 
 
 def test_the_plot_has_a_bar_for_each_peer():
