@@ -24,9 +24,10 @@ if TYPE_CHECKING:
 
     from eai_autotrace.export.result import SpanExporter
 
-# Seconds between attempts while an exporter fails: doubled each time, with this much jitter.
+# Seconds between attempts while an exporter fails: doubled each time, with this much jitter. Spans
+# that have no room are lost until the next attempt, long after a short outage if that is far off.
 FIRST_PAUSE: Final = 1.0
-LONGEST_PAUSE: Final = 30.0
+LONGEST_PAUSE: Final = 5.0
 JITTER: Final = 0.2
 # How often the same trouble is logged, in seconds.
 LOG_INTERVAL: Final = 60.0
