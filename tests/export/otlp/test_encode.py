@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import sys
+import threading
+import time
 from collections import Counter
 
 import pytest
@@ -322,3 +325,31 @@ def test_a_span_without_ids_is_counted():
 
     sent = ExportTraceServiceRequest.FromString(body).resource_spans[0].scope_spans[0].spans
     assert (len(sent), left_out) == (2, 1)
+
+
+def test_the_program_has_its_turns_while_a_batch_is_encoded():
+    """
+    A thread of the program never waits for a whole batch, however long Python lets a thread run.
+    """
+    turns, is_over = [], threading.Event()
+
+    def work():
+        while not is_over.is_set():
+            turns.append(time.monotonic())
+            time.sleep(0)
+
+    batch = [_one(k=number) for number in range(512)]
+    interval = sys.getswitchinterval()
+    thread = threading.Thread(target=work)
+    thread.start()
+    try:
+        sys.setswitchinterval(60)
+        began = time.monotonic()
+        Encoder().encode(batch)
+        ended = time.monotonic()
+    finally:
+        sys.setswitchinterval(interval)
+        is_over.set()
+        thread.join()
+
+    assert any(began < turn < ended for turn in turns)
