@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import re
 import struct
 import sys
 import urllib.request
@@ -224,3 +225,32 @@ def test_a_real_round_is_measured_and_all_spans_arrive(here, operation):
     assert [bare.failure, ours.failure] == ["", ""]
     assert [bare.received, ours.received] == [0, 400 if operation == "fastapi" else 0]
     assert min(bare.median, ours.median) > 0
+
+
+def table(text):
+    """The cells of the first table of a text, by row and column; without marks of notes."""
+    lines = [line for line in text.splitlines() if line.startswith("|")]
+    head, _, *rows = [re.sub(r"<sup>.*?</sup>", "", line).strip("| ").split("|") for line in lines]
+    names = [name.strip() for name in head]
+    names = names if len(names) == len(rows[0]) - 1 else names[1:]
+    return {
+        (row[0].strip(), name): cell.strip()
+        for row in rows
+        for name, cell in zip(names, row[1:], strict=True)
+    }
+
+
+def test_the_readme_shows_the_newest_result():
+    """
+    What the README says of costs are cells of the newest report: with its date and its machine.
+    """
+    newest = max((ROOT / "benchmarks" / "results").glob("*.md"))
+    report = newest.read_text(encoding="utf-8")
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    section = readme.partition("## What it costs")[2].partition("\n## ")[0]
+    measured, shown = table(report.partition("\n## ")[0]), table(section)
+
+    assert newest.stem in section
+    assert {peer for _, peer in shown} > {"bare", "eai-autotrace", "OpenTelemetry contrib"}
+    assert {operation for operation, _ in shown} == {operation for operation, _ in measured}
+    assert shown == {place: cell for place, cell in measured.items() if place in shown}
