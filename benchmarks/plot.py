@@ -65,6 +65,8 @@ def _panel(study: Study, operation: Operation, peers: list[Peer]) -> Iterator[st
 def _remark(study: Study, operation: Operation, peer: Peer) -> str:
     cell = study.cells[operation.name, peer.name]
     if cell.received == cell.expected:
-        none = operation.sampled and not cell.expected and operation.kind == "cpu"
+        none = operation.sampled and not operation.spans(peer) and operation.kind == "cpu"
         return " (no spans)" if none else ""
-    return " (sends them all)" if not cell.expected else " (spans missing)"
+    if not operation.sampled:
+        return " (sends them all)"
+    return " (more spans)" if cell.received > cell.expected else " (spans missing)"

@@ -32,17 +32,17 @@ def here():
     return Environment(Path(sys.prefix), dict.fromkeys(COMPARED, "1.0"))
 
 
-def study(**cells):
+def study(operation="fastapi", /, **cells):
     """A study of one operation with the given medians, spans expected and spans received."""
     from benchmarks.gauges import Sample
     from benchmarks.operations import OPERATIONS
     from benchmarks.peers import PEERS
     from benchmarks.study import Cell, Study
 
-    made = Study([PEERS[name] for name in cells], [OPERATIONS["fastapi"]], rounds=1, minutes=1)
+    made = Study([PEERS[name] for name in cells], [OPERATIONS[operation]], rounds=1, minutes=1)
     for name, cell in cells.items():
         filled = Cell(failure=cell) if isinstance(cell, str) else Cell([Sample(*cell)])
-        made.cells["fastapi", name] = filled
+        made.cells[operation, name] = filled
     return made
 
 
@@ -110,6 +110,21 @@ def test_the_plot_has_a_bar_for_each_peer():
 
     assert ">+50</text>" in picture
     assert ">not measured</text>" in picture
+
+
+def test_a_bar_says_which_spans_it_is_without():
+    """
+    A bar is as short as its peer leaves work out: it says so, and also where there is more.
+    """
+    from benchmarks.plot import svg
+
+    queries = study("query", bare=(100.0,), sentry=(150.0, 10, 9), ddtrace=(150.0, 10, 20))
+    messages = study("publish", bare=(100.0,), sentry=(101.0, 10, 10), ours=(150.0, 10, 10))
+
+    assert ">+50 (spans missing)</text>" in svg(queries)
+    assert ">+50 (more spans)</text>" in svg(queries)
+    assert ">+1.0 (no spans)</text>" in svg(messages)
+    assert ">+50</text>" in svg(messages)
 
 
 def otlp():

@@ -19,7 +19,7 @@ class Datadog(Peer):
     requirements = ("ddtrace",)
     sink = "datadog"
     wrapper = ("ddtrace-run",)
-    spans = {"root": 1, "fastapi": 2, "query": 1, "cursor": 43, "chat": 1, "stream": 1}
+    spans = {"root": 1, "fastapi": 2, "query": 1, "cursor": 43, "chat": 2, "stream": 2}
     reasons = {
         "publish": NO_AIO_PIKA,
         "consume": NO_AIO_PIKA,

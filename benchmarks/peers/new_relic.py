@@ -21,7 +21,7 @@ class NewRelic(Peer):
     requirements = ("newrelic",)
     sink = "newrelic"
     wrapper = ("newrelic-admin", "run-program")
-    spans = {"root": 1, "fastapi": 4, "query": 1, "cursor": 43}
+    spans = {"root": 1, "fastapi": 4, "query": 1, "cursor": 43, "chat": 1, "stream": 1}
     reasons = {"publish": NO_AIO_PIKA, "consume": NO_AIO_PIKA}
     how = (
         "`newrelic-admin run-program`, to a collector over TLS; sampler `always_on`, "

@@ -23,7 +23,7 @@ class Sentry(Peer):
         "rate = float(os.environ['BENCHMARK_SAMPLE_RATE'])\n"
         "sentry_sdk.init(traces_sample_rate=rate, transport_queue_size=100_000)\n"
     )
-    spans = {"root": 1, "fastapi": 1, "query": 1, "cursor": 43}
+    spans = {"root": 1, "fastapi": 1, "query": 1, "cursor": 43, "chat": 1, "stream": 1}
     reasons = {"publish": NO_AIO_PIKA, "consume": NO_AIO_PIKA}
     how = (
         "`sentry_sdk.init()` in code, a queue that never overflows in a round, envelopes over HTTP"
