@@ -32,6 +32,11 @@ _PACKAGES: Final = {
 }
 
 
+def installed(signal: str) -> set[str]:
+    """The names of all exporters that are there for a signal."""
+    return {"otlp"} | {entry_point.name for entry_point in entry_points(group=_group(signal))}
+
+
 def span_exporter(config: Config, signal: str, name: str) -> SpanExporter:
     """
     An exporter of spans for the pipeline.
@@ -74,11 +79,13 @@ def exporter(config: Config, signal: str, name: str) -> Any:
     """
     if name == "otlp":
         return _otlp(config, signal)
-    group = f"opentelemetry_{signal}_exporter"
-    found = {entry_point.name: entry_point for entry_point in entry_points(group=group)}
-    if name not in found:
-        raise LookupError(f"it is not installed; known are {', '.join(sorted(found))}")
-    return found[name].load()()
+    for entry_point in entry_points(group=_group(signal), name=name):
+        return entry_point.load()()
+    raise LookupError("it is not installed")
+
+
+def _group(signal: str) -> str:
+    return f"opentelemetry_{signal}_exporter"
 
 
 def _otlp(config: Config, signal: str) -> Any:

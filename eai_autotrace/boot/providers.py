@@ -8,6 +8,7 @@ A provider that the application has already set stays.
 from __future__ import annotations
 
 import logging
+import os
 from typing import TYPE_CHECKING, Any, Final
 
 from opentelemetry import _logs, metrics, trace
@@ -16,14 +17,15 @@ from opentelemetry.sdk.trace.sampling import ParentBasedTraceIdRatio
 from opentelemetry.util._importlib_metadata import entry_points
 
 from eai_autotrace import __version__
-from eai_autotrace.boot.exporters import exporter, span_exporter
+from eai_autotrace.boot.exporters import exporter, installed, span_exporter
 from eai_autotrace.boot.late import LateLoggerProvider, LateMeterProvider
 from eai_autotrace.config.parse import shown
 from eai_autotrace.export.pipeline import Pipeline
 from eai_autotrace.spans import TracerProvider
+from eai_autotrace.spans.resource import ForkedResource
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
     from opentelemetry.sdk.trace.id_generator import IdGenerator
     from opentelemetry.sdk.trace.sampling import Sampler
@@ -34,6 +36,8 @@ if TYPE_CHECKING:
 _logger = logging.getLogger("eai_autotrace")
 
 _DISTRO: Final = "eai-autotrace"
+_BUILT_IN: Final = {"otlp", "console"}
+_STARTED_AS: Final = os.getpid()
 
 
 def install(config: Config) -> None:
@@ -58,6 +62,11 @@ def _resource(config: Config) -> Resource:
     return Resource.create({key: value for key, value in attributes.items() if value})
 
 
+def _here(resource: Resource) -> Resource:
+    """The resource as it is in this process, which may be forked from the one that made it."""
+    return resource if os.getpid() == _STARTED_AS else ForkedResource(resource)
+
+
 def _install_traces(config: Config, resource: Resource) -> None:
     if not _is_free(trace.get_tracer_provider(), trace.ProxyTracerProvider):
         return
@@ -68,7 +77,7 @@ def _install_traces(config: Config, resource: Resource) -> None:
         id_generator=_id_generator(config),
         shutdown_on_exit=False,
     )
-    exporters = list(_exporters(config, "traces", span_exporter))
+    exporters = _made(config, "traces", _usable(config, "traces"), span_exporter)
     if exporters:
         provider.add_span_processor(_pipeline(config, exporters))
     trace.set_tracer_provider(provider)
@@ -77,19 +86,20 @@ def _install_traces(config: Config, resource: Resource) -> None:
 def _install_metrics(config: Config, resource: Resource) -> None:
     if not _is_free(metrics.get_meter_provider(), metrics._internal._ProxyMeterProvider):  # noqa: SLF001
         return
+    names = _usable(config, "metrics")
 
     def make() -> metrics.MeterProvider:
-        from opentelemetry.sdk.metrics import MeterProvider  # noqa: PLC0415 - see boot.late
-        from opentelemetry.sdk.metrics.export import (  # noqa: PLC0415
-            MetricReader,
-            PeriodicExportingMetricReader,
-        )
+        from opentelemetry.sdk.metrics.export import MetricReader  # noqa: PLC0415 - see boot.late
+
+        from eai_autotrace.boot.metrics import MeterProvider, Reader  # noqa: PLC0415
 
         readers = [
-            made if isinstance(made, MetricReader) else PeriodicExportingMetricReader(made)
-            for made in _exporters(config, "metrics", exporter)
+            made if isinstance(made, MetricReader) else Reader(made)
+            for made in _made(config, "metrics", names, exporter)
         ]
-        return MeterProvider(resource=resource, metric_readers=readers, shutdown_on_exit=False)
+        return MeterProvider(
+            resource=_here(resource), metric_readers=readers, shutdown_on_exit=False
+        )
 
     metrics.set_meter_provider(LateMeterProvider(make))
 
@@ -97,13 +107,14 @@ def _install_metrics(config: Config, resource: Resource) -> None:
 def _install_logs(config: Config, resource: Resource) -> None:
     if not _is_free(_logs.get_logger_provider(), _logs._internal.ProxyLoggerProvider):  # noqa: SLF001
         return
+    names = _usable(config, "logs")
 
     def make() -> _logs.LoggerProvider:
         from opentelemetry.sdk._logs import LoggerProvider  # noqa: PLC0415 - see boot.late
         from opentelemetry.sdk._logs.export import BatchLogRecordProcessor  # noqa: PLC0415
 
-        provider = LoggerProvider(resource=resource, shutdown_on_exit=False)
-        for made in _exporters(config, "logs", exporter):
+        provider = LoggerProvider(resource=_here(resource), shutdown_on_exit=False)
+        for made in _made(config, "logs", names, exporter):
             provider.add_log_record_processor(BatchLogRecordProcessor(made))
         return provider
 
@@ -118,16 +129,45 @@ def _is_free(current: object, proxy: type) -> bool:
     return False
 
 
-def _exporters(
-    config: Config, signal: str, make: Callable[[Config, str, str], Any]
-) -> Iterator[Any]:
-    for name in config.exporters(signal):
+def _usable(config: Config, signal: str) -> tuple[str, ...]:
+    """The exporters of a signal that are installed; each other one is told, at the start."""
+    named = config.exporters(signal)
+    if set(named) <= _BUILT_IN:
+        return named
+    there = installed(signal)
+    usable = tuple(name for name in named if name in there)
+    for name in named:
+        if name not in there:
+            instead = "it is left out" if usable else "'otlp' is used"
+            text = "OTEL_%s_EXPORTER: %s is not installed, known are %s; %s"
+            known = ", ".join(sorted(there))
+            _logger.warning(text, signal.upper(), shown(name), known, instead)
+    return usable or ("otlp",)
+
+
+def _made(
+    config: Config, signal: str, names: tuple[str, ...], make: Callable[[Config, str, str], Any]
+) -> list[Any]:
+    """Exporters by name; where none of them can be made, OTLP's."""
+    found: list[Any] = []
+    failures: dict[str, Exception] = {}
+    for name in names:
         try:
-            made = make(config, signal, name)
-            _logger.info("%s go to %s", signal, _described(config, signal, name))
-            yield made
+            found.append(make(config, signal, name))
+            _logger.debug("%s go to %s", signal, _described(config, signal, name))
         except Exception as failure:  # noqa: BLE001 - one exporter must not take the others along
-            _logger.warning("nothing goes to the %s exporter %r: %s", signal, name, failure)
+            failures[name] = failure
+    is_replaced = not found and bool(failures) and "otlp" not in failures
+    for name, error in failures.items():
+        instead = "'otlp' is used" if is_replaced else "it is left out"
+        text = "OTEL_%s_EXPORTER: %s cannot be made: %s; %s"
+        _logger.warning(text, signal.upper(), shown(name), _line(error), instead)
+    return _made(config, signal, ("otlp",), make) if is_replaced else found
+
+
+def _line(failure: Exception) -> str:
+    """A failure in one line, which quotes no URL's password."""
+    return shown(" ".join(str(failure).split()) or type(failure).__name__)
 
 
 def _described(config: Config, signal: str, name: str) -> str:

@@ -13,8 +13,9 @@ from dataclasses import fields
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from eai_autotrace.config.fields import SETTING, Setting
+from eai_autotrace.config.otlp import SIGNALS
 from eai_autotrace.config.parse import did_you_mean, shown
-from eai_autotrace.config.settings import SIGNALS, Config
+from eai_autotrace.config.settings import Config
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -84,6 +85,7 @@ def load(environ: Mapping[str, str] | None = None) -> Loaded:
         problems += (Problem(*problem) for problem in found)
     sources = {**environ, **_resource_attributes(environ)}
     values: dict[str, Any] = {}
+    told: dict[str, str] = {}
     for name, setting in SETTINGS.items():
         for source, key, raw in _given(setting, sources, file_values, path):
             kind = setting.kinds.get(key, setting.kind)
@@ -94,10 +96,13 @@ def load(environ: Mapping[str, str] | None = None) -> Loaded:
                 message = f"{value} is not valid, expected {kind.form}; it is ignored"
                 problems.append(Problem(source, message))
             else:
+                told[name] = source
                 problems += _without_effect(source, setting, values[name])
                 break
     problems += _reconciled(values)
-    return Loaded(Config(**values), tuple(problems))
+    config = Config(**values)
+    problems += _contradicted(config, told)
+    return Loaded(config, tuple(problems))
 
 
 def _given(
@@ -134,6 +139,17 @@ def _reconciled(values: dict[str, Any]) -> Iterator[Problem]:
             message = f"{shown(config.otlp_endpoint)} has no http:// or https://; {shown(otlp.endpoint)} is used"
             yield Problem("OTEL_EXPORTER_OTLP_ENDPOINT", message)
             return
+
+
+def _contradicted(config: Config, told: Mapping[str, str]) -> Iterator[Problem]:
+    """What somebody has said and cannot be had, as nothing else was named in its place."""
+    is_unnamed = not config.named_traces_exporters and "otlp" in config.exporters("traces")
+    if config.otlp_enabled is False and is_unnamed:
+        message = (
+            "no other exporter is named, so traces go to 'otlp';"
+            " OTEL_TRACES_EXPORTER=none has them go nowhere"
+        )
+        yield Problem(told["otlp_enabled"], message)
 
 
 def _resource_attributes(environ: Mapping[str, str]) -> dict[str, str]:

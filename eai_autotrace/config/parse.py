@@ -17,7 +17,10 @@ _TRUE = frozenset({"true", "1", "yes", "on"})
 _FALSE = frozenset({"false", "0", "no", "off"})
 _DURATION = re.compile(r"([-+]?(?:\d+\.?\d*|\.\d+)(?:e[-+]?\d+)?)\s*(ms|s|m|h)?", re.IGNORECASE)
 _SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
-_USERINFO = re.compile(r"//[^/@\s]*@")
+_USERINFO = re.compile(r"(\w+://)?\S*@")
+_QUERY = re.compile(r"\?\S+")
+_PORT = re.compile(r"(?:[a-z]+://)?(?:[^/?#]*@)?(?:\[[^]]*\]|[^:/?#]*):(\d+)", re.IGNORECASE)
+_HIGHEST_PORT = 65535
 
 
 class Kind(NamedTuple):
@@ -36,9 +39,15 @@ class Kind(NamedTuple):
 
 
 def shown(value: Any) -> str:
-    """A value as a message may show it: short, and without a URL's user and password."""
-    text = _USERINFO.sub("//***@", str(value))
+    """A value as a message may show it: short, without a URL's user, password and query."""
+    text = _QUERY.sub("?***", _USERINFO.sub(r"\1***@", str(value)))
     return repr(text if len(text) <= 60 else f"{text[:57]}...")  # noqa: PLR2004
+
+
+def port_of(endpoint: str | None) -> int | None:
+    """The port that a URL or a host:port names."""
+    match = _PORT.match(endpoint or "")
+    return int(match[1]) if match else None
 
 
 def did_you_mean(name: str, known: set[str]) -> str:
@@ -105,6 +114,8 @@ def _url(value: Any) -> str:
         raise ValueError
     if not separator and not re.fullmatch(r"[\w.-]+:\d+|\[[\da-fA-F:]+\]:\d+", text):
         raise ValueError
+    if not 0 < (port_of(text) or 1) <= _HIGHEST_PORT:
+        raise ValueError
     return text
 
 
@@ -148,7 +159,9 @@ HOOK = Kind("package.module:function", _hook)
 PREFERENCES = Kind("library=upstream or library=eai, separated by commas", _preferences)
 MAPPING = Kind("a mapping", _mapping)
 SEQUENCE = Kind("a list", _sequence)
-ENDPOINT = Kind("a URL such as http://collector:4318, or host:port for gRPC", _url)
+ENDPOINT = Kind(
+    "a URL such as http://collector:4318, or host:port for gRPC, with a port up to 65535", _url
+)
 
 
 def choices(*allowed: str) -> Kind:

@@ -10,6 +10,8 @@ from __future__ import annotations
 import os
 from typing import Final
 
+from eai_autotrace.config.parse import port_of
+
 NAME: Final = "eai"
 """Our distro and our configurator among OpenTelemetry's entry points."""
 
@@ -17,6 +19,7 @@ _DISTRO: Final = "OTEL_PYTHON_DISTRO"
 _CONFIGURATOR: Final = "OTEL_PYTHON_CONFIGURATOR"
 _PROTOCOL: Final = "OTEL_EXPORTER_OTLP_PROTOCOL"
 _ENDPOINT: Final = "OTEL_EXPORTER_OTLP_ENDPOINT"
+_HTTP_PORT: Final = 4318
 
 
 def prefer_our_distro() -> None:
@@ -47,5 +50,5 @@ def drop_stock_protocol() -> None:
     It writes ``grpc`` whatever the endpoint is. On port 4318, which is for HTTP, that cannot have
     been the user's wish.
     """
-    if os.environ.get(_PROTOCOL) == "grpc" and ":4318" in os.environ.get(_ENDPOINT, ""):
+    if os.environ.get(_PROTOCOL) == "grpc" and port_of(os.environ.get(_ENDPOINT)) == _HTTP_PORT:
         del os.environ[_PROTOCOL]

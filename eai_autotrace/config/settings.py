@@ -9,7 +9,7 @@ Loading, the reference page and the wrapper's flags are derived from these field
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final
 
 from eai_autotrace.config.database import DatabaseSettings
 from eai_autotrace.config.exceptions import ExceptionSettings
@@ -17,11 +17,11 @@ from eai_autotrace.config.fields import SETTING, Setting, setting
 from eai_autotrace.config.http import HttpSettings
 from eai_autotrace.config.llm import LlmSettings
 from eai_autotrace.config.messaging import MessagingSettings
+from eai_autotrace.config.otlp import OtlpSettings
 from eai_autotrace.config.parse import (
     DISABLED_FLAG,
     ENDPOINT,
     FLAG,
-    HEADERS,
     MAPPING,
     NAMES,
     PREFERENCES,
@@ -37,42 +37,18 @@ from eai_autotrace.config.parse import (
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-SIGNALS: Final = ("traces", "metrics", "logs")
-_EXPORTERS: Final = ("otlp", "jaeger", "zipkin", "console", "logging", "prometheus")
 _AVAILABLE: Final = ("otlp", "console")
-_GRPC_PORT: Final = ":4317"
+_EXPORTER_NAMES: Final = {
+    **{name: name for name in (*_AVAILABLE, "none")},
+    "otlp_proto_grpc": "otlp",
+    "otlp_proto_http": "otlp",
+}
+"""What stands for an exporter in a variable, in any case; other names are plugins'."""
 
 
-class Otlp(NamedTuple):
-    """
-    Where and how one signal goes by OTLP.
-
-    Attributes:
-        endpoint: The whole URL for HTTP, the target for gRPC.
-        protocol: ``grpc`` or ``http/protobuf``.
-        timeout: The deadline of one export, in seconds.
-        compression: ``none``, ``gzip`` or ``deflate``.
-        headers: Headers of every request, or metadata.
-        insecure: For gRPC without a scheme in the endpoint, whether without TLS.
-        certificate: The path of the authorities' certificates; ``None`` for the system's.
-        client_key: The path of the client's private key.
-        client_certificate: The path of its certificate.
-    """
-
-    endpoint: str
-    protocol: str
-    timeout: float
-    compression: str
-    headers: Mapping[str, str] = {}
-    insecure: bool = False
-    certificate: str | None = None
-    client_key: str | None = None
-    client_certificate: str | None = None
-
-
-_PROTOCOL = choice("grpc", "http/protobuf")
 _COMPRESSION = choice("none", "gzip", "deflate")
-_MILLISECONDS, _SECONDS = duration("ms"), duration("s")
+_SECONDS = duration("s")
+_MILLISECONDS = duration("ms")
 
 
 def _exporter(name: str, **more: Any) -> Any:
@@ -107,34 +83,6 @@ _LEGACY_DETAILS: Final = {
 }
 
 
-def _otlp(detail: str, kind: Kind, description: str, **kinds: Kind) -> Any:
-    """One property of OTLP for all signals."""
-    name, legacy = f"OTEL_EXPORTER_OTLP_{detail}", f"OTLP_{detail}"
-    path = f"otel.exporters.otlp.{detail.lower()}"
-    has_legacy = detail in {"ENDPOINT", "TIMEOUT", "COMPRESSION"}
-    return setting(
-        None,
-        description,
-        kind,
-        variables=(name,),
-        legacy=legacy if has_legacy else "",
-        yaml=path if has_legacy else "",
-        group="OTLP",
-        kinds={legacy: kinds["older"], path: kinds["older"]} if kinds else {},
-    )
-
-
-def _otlp_of(signal: str, detail: str, kind: Kind) -> Any:
-    """The same property for one signal."""
-    return setting(
-        None,
-        f"`OTEL_EXPORTER_OTLP_{detail}` for {signal} only.",
-        kind,
-        variables=(f"OTEL_EXPORTER_OTLP_{signal.upper()}_{detail}",),
-        group="OTLP",
-    )
-
-
 def _not_yet(what: str) -> str:
     return f"this version has no {what}"
 
@@ -146,7 +94,14 @@ _EMPTY: Final[dict[str, Mapping[str, Any]]] = {"prefer": {}, "privacy": {}}
 
 
 @dataclass(frozen=True, init=False, repr=False, eq=False)
-class Config(HttpSettings, DatabaseSettings, MessagingSettings, LlmSettings, ExceptionSettings):
+class Config(
+    OtlpSettings,
+    HttpSettings,
+    DatabaseSettings,
+    MessagingSettings,
+    LlmSettings,
+    ExceptionSettings,
+):
     """
     The settings of one process. Durations are in seconds.
 
@@ -255,56 +210,6 @@ class Config(HttpSettings, DatabaseSettings, MessagingSettings, LlmSettings, Exc
     )
     prometheus_enabled: bool | None = _exporter("prometheus", pending=_NO_EXPORTER)
     prometheus_endpoint: str | None = _exporter_detail("prometheus", "endpoint", TEXT)
-
-    otlp_endpoint: str | None = _otlp(
-        "ENDPOINT",
-        ENDPOINT,
-        "Where to. HTTP adds `/v1/traces` and so on. Default `http://localhost:4318`.",
-    )
-    otlp_protocol: str | None = _otlp(
-        "PROTOCOL",
-        _PROTOCOL,
-        "Default by the endpoint's port: `grpc` for 4317, otherwise `http/protobuf`.",
-    )
-    otlp_timeout: float | None = _otlp(
-        "TIMEOUT",
-        _MILLISECONDS,
-        "The deadline of one export. Default 10 seconds.",
-        older=_SECONDS,
-    )
-    otlp_compression: str | None = _otlp("COMPRESSION", _COMPRESSION, "Default `none`.")
-    otlp_headers: Mapping[str, str] | None = _otlp(
-        "HEADERS", HEADERS, "Headers of every request, such as `authorization=Bearer%20x`."
-    )
-    otlp_insecure: bool | None = _otlp(
-        "INSECURE", FLAG, "Whether gRPC does without TLS where the endpoint has no scheme."
-    )
-    otlp_certificate: str | None = _otlp(
-        "CERTIFICATE", TEXT, "A file with the authorities' certificates, in PEM."
-    )
-    otlp_client_key: str | None = _otlp(
-        "CLIENT_KEY", TEXT, "A file with the client's private key, in PEM."
-    )
-    otlp_client_certificate: str | None = _otlp(
-        "CLIENT_CERTIFICATE", TEXT, "A file with the client's certificate, in PEM."
-    )
-    otlp_traces_headers: Mapping[str, str] | None = _otlp_of("traces", "HEADERS", HEADERS)
-    otlp_traces_insecure: bool | None = _otlp_of("traces", "INSECURE", FLAG)
-    otlp_traces_certificate: str | None = _otlp_of("traces", "CERTIFICATE", TEXT)
-    otlp_traces_client_key: str | None = _otlp_of("traces", "CLIENT_KEY", TEXT)
-    otlp_traces_client_certificate: str | None = _otlp_of("traces", "CLIENT_CERTIFICATE", TEXT)
-    otlp_traces_endpoint: str | None = _otlp_of("traces", "ENDPOINT", ENDPOINT)
-    otlp_traces_protocol: str | None = _otlp_of("traces", "PROTOCOL", _PROTOCOL)
-    otlp_traces_timeout: float | None = _otlp_of("traces", "TIMEOUT", _MILLISECONDS)
-    otlp_traces_compression: str | None = _otlp_of("traces", "COMPRESSION", _COMPRESSION)
-    otlp_metrics_endpoint: str | None = _otlp_of("metrics", "ENDPOINT", ENDPOINT)
-    otlp_metrics_protocol: str | None = _otlp_of("metrics", "PROTOCOL", _PROTOCOL)
-    otlp_metrics_timeout: float | None = _otlp_of("metrics", "TIMEOUT", _MILLISECONDS)
-    otlp_metrics_compression: str | None = _otlp_of("metrics", "COMPRESSION", _COMPRESSION)
-    otlp_logs_endpoint: str | None = _otlp_of("logs", "ENDPOINT", ENDPOINT)
-    otlp_logs_protocol: str | None = _otlp_of("logs", "PROTOCOL", _PROTOCOL)
-    otlp_logs_timeout: float | None = _otlp_of("logs", "TIMEOUT", _MILLISECONDS)
-    otlp_logs_compression: str | None = _otlp_of("logs", "COMPRESSION", _COMPRESSION)
 
     batch_enabled: bool = setting(
         True,
@@ -476,53 +381,24 @@ class Config(HttpSettings, DatabaseSettings, MessagingSettings, LlmSettings, Exc
         """
         The exporters of a signal, those of every source together.
 
+        Only what is in effect counts: an exporter that this version has not, or one that is
+        switched off, does not take the place of the default.
+
         Args:
             signal: ``traces``, ``metrics`` or ``logs``.
         """
-        named: tuple[str, ...] | None = getattr(self, f"named_{signal}_exporters")
-        found = [] if named is None else [name for name in named if name != "none"]
-        if signal != "traces":
-            return ("otlp",) if named is None else tuple(found)
-        switched = {name: getattr(self, f"{name}_enabled") for name in _EXPORTERS}
-        if named is None and switched["otlp"] is None and not any(switched.values()):
+        found = [_EXPORTER_NAMES.get(name.lower(), name) for name in self._named(signal)]
+        if signal == "traces":
+            found += [name for name in _AVAILABLE if getattr(self, f"{name}_enabled")]
+        if not found and not self.says_none(signal):
             found = ["otlp"]
-        found += [name for name in _AVAILABLE if switched[name]]
-        if self.debug_console_exporter:
+        if signal == "traces" and self.debug_console_exporter:
             found.append("console")
-        return tuple(dict.fromkeys(found))
+        return tuple(dict.fromkeys(name for name in found if name != "none"))
 
-    def otlp(self, signal: str) -> Otlp:
-        """
-        Where and how a signal goes by OTLP.
+    def says_none(self, signal: str) -> bool:
+        """Whether somebody has asked for no exporter of a signal."""
+        return any(name.lower() == "none" for name in self._named(signal))
 
-        Args:
-            signal: ``traces``, ``metrics`` or ``logs``.
-        """
-
-        def of_signal(detail: str) -> Any:
-            own = getattr(self, f"otlp_{signal}_{detail}", None)
-            return getattr(self, f"otlp_{detail}") if own is None else own
-
-        endpoint: str | None = of_signal("endpoint")
-        by_port = "grpc" if endpoint and _GRPC_PORT in endpoint else "http/protobuf"
-        protocol: str = of_signal("protocol") or by_port
-        timeout: float | None = of_signal("timeout")
-        return Otlp(
-            self._target(signal, endpoint, protocol),
-            protocol,
-            10.0 if timeout is None else timeout,
-            of_signal("compression") or "none",
-            of_signal("headers") or {},
-            bool(of_signal("insecure")),
-            *(of_signal(name) for name in ("certificate", "client_key", "client_certificate")),
-        )
-
-    def _target(self, signal: str, endpoint: str | None, protocol: str) -> str:
-        if protocol == "grpc":
-            return endpoint or "http://localhost:4317"
-        endpoint = endpoint or "http://localhost:4318"
-        if "://" not in endpoint:
-            endpoint = f"http://{endpoint}"
-        is_own = getattr(self, f"otlp_{signal}_endpoint") is not None
-        path = f"/v1/{signal}"
-        return endpoint if is_own or endpoint.endswith(path) else endpoint.rstrip("/") + path
+    def _named(self, signal: str) -> tuple[str, ...]:
+        return getattr(self, f"named_{signal}_exporters") or ()

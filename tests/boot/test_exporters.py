@@ -41,5 +41,5 @@ def test_exporters_by_name():
     Another exporter than OTLP is an installed plugin; one that is not there is told by name.
     """
     assert span_exporter(Config(), "traces", "console").name == "console"
-    with pytest.raises(LookupError, match=r"it is not installed; known are .*console"):
+    with pytest.raises(LookupError, match="it is not installed"):
         span_exporter(Config(), "traces", "nothing")

@@ -82,7 +82,7 @@ INVALID = {
     "OTLP_COMPRESSION=zip": ("'zip' is not valid, expected none, gzip or deflate; it is ignored"),
     "OTEL_EXPORTER_OTLP_ENDPOINT=ftp://user:secret@host": (
         "'ftp://***@host' is not valid, expected a URL such as http://collector:4318, or host:port"
-        " for gRPC; it is ignored"
+        " for gRPC, with a port up to 65535; it is ignored"
     ),
     "OTEL_EAI_PREFER=asyncpg": (
         "'asyncpg' is not valid, expected library=upstream or library=eai, separated by commas;"
@@ -155,7 +155,12 @@ EXPORTERS = {
     ("OTEL_TRACES_EXPORTER=otlp", "CONSOLE_EXPORTER_ENABLED=true"): ("otlp", "console"),
     ("OTEL_TRACES_EXPORTER=none", "CONSOLE_EXPORTER_ENABLED=true"): ("console",),
     ("OTEL_TRACES_EXPORTER=console", "CONSOLE_EXPORTER_ENABLED=true"): ("console",),
-    ("OTLP_ENABLED=false",): (),
+    ("OTEL_TRACES_EXPORTER=None,Console",): ("console",),
+    ("OTEL_TRACES_EXPORTER=,",): ("otlp",),
+    ("OTEL_TRACES_EXPORTER=OTLP",): ("otlp",),
+    ("OTEL_TRACES_EXPORTER=otlp_proto_grpc,other",): ("otlp", "other"),
+    ("OTLP_ENABLED=false", "OTEL_TRACES_EXPORTER=none"): (),
+    ("OTLP_ENABLED=false", "CONSOLE_EXPORTER_ENABLED=true"): ("console",),
     ("ZIPKIN_ENABLED=false",): ("otlp",),
 }
 
@@ -174,16 +179,61 @@ def test_the_older_names_are_about_traces():
     """
     Metrics and logs go where the standard variables say.
     """
-    config = load({"OTLP_ENABLED": "false", "OTEL_LOGS_EXPORTER": "none"}).config
+    environ = {"CONSOLE_EXPORTER_ENABLED": "true", "OTEL_LOGS_EXPORTER": "none"}
+    config = load(environ).config
 
     assert [config.exporters(signal) for signal in ("traces", "metrics", "logs")] == [
-        (),
+        ("console",),
         ("otlp",),
         (),
     ]
 
 
+@pytest.mark.parametrize("name", ["JAEGER", "ZIPKIN", "PROMETHEUS", "LOGGING_EXPORTER"])
+@pytest.mark.parametrize("also", [{}, {"OTLP_ENABLED": "false"}, {"OTEL_TRACES_EXPORTER": ""}])
+def test_an_exporter_without_effect_takes_nothing_away(name, also):
+    """
+    Only exporters in effect count: traces go to OTLP unless somebody says none (case B1).
+    """
+    loaded = load({f"{name}_ENABLED": "true", **also})
+
+    assert loaded.config.exporters("traces") == ("otlp",)
+    assert f"{name}_ENABLED" in [problem.source for problem in loaded.problems]
+
+
+def test_otlp_alone_is_not_switched_off():
+    """
+    Traces that have nowhere else to go are sent, and one line says how to have none (case B1).
+    """
+    loaded = load({"OTLP_ENABLED": "false"})
+
+    assert loaded.config.exporters("traces") == ("otlp",)
+    assert [str(problem) for problem in loaded.problems] == [
+        "OTLP_ENABLED: no other exporter is named, so traces go to 'otlp';"
+        " OTEL_TRACES_EXPORTER=none has them go nowhere"
+    ]
+
+
 OTLP = {
+    ("OTEL_EXPORTER_OTLP_ENDPOINT=http://c:43170",): (
+        "http://c:43170/v1/traces",
+        "http/protobuf",
+        10.0,
+        "none",
+    ),
+    ("OTEL_EXPORTER_OTLP_ENDPOINT=http://u:4317@c:4318/x:4317",): (
+        "http://u:4317@c:4318/x:4317/v1/traces",
+        "http/protobuf",
+        10.0,
+        "none",
+    ),
+    ("OTEL_EXPORTER_OTLP_ENDPOINT=http://[::1]:4317",): ("http://[::1]:4317", "grpc", 10.0, "none"),
+    ("OTEL_TRACES_EXPORTER=otlp_proto_grpc", "OTEL_EXPORTER_OTLP_ENDPOINT=http://c:1"): (
+        "http://c:1",
+        "grpc",
+        10.0,
+        "none",
+    ),
     (): ("http://localhost:4318/v1/traces", "http/protobuf", 10.0, "none"),
     ("OTEL_EXPORTER_OTLP_PROTOCOL=grpc",): ("http://localhost:4317", "grpc", 10.0, "none"),
     ("OTEL_EXPORTER_OTLP_ENDPOINT=http://c:4317",): ("http://c:4317", "grpc", 10.0, "none"),
