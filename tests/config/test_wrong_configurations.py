@@ -27,7 +27,7 @@ logging.basicConfig(level=logging.INFO, format="%(message)s")
 name = sys.argv[1]
 with trace.get_tracer("program").start_as_current_span(name):
     print("at work")
-metrics.get_meter("program").create_counter(name).add(1)
+metrics.get_meter("program").create_counter(name.replace(" ", "_")).add(1)
 _logs.get_logger("program").emit(body=name)
 sys.exit(3)
 """
@@ -138,7 +138,7 @@ def runs(request, receiver):
 def _arrived(receiver, name):
     spans = {span.name for span in receiver.spans()}
     metrics = {
-        metric.name
+        metric.name.replace("_", " ")
         for export in receiver.metrics()
         for resource in export.resource_metrics
         for scope in resource.scope_metrics
