@@ -169,7 +169,9 @@ class Pools:
         if recorder is None:
             value = 1 if metric is DB_CLIENT_CONNECTION_TIMEOUTS else None
             measures = Measures((DB_CLIENT_CONNECTION_POOL_NAME,), (), (Measure(metric, value),))
-            recorder = self._recorders[metric.name] = Recorder(measures, self._tracing.meter)
+            tracing = self._tracing
+            recorder = Recorder(measures, lambda: tracing.meter)
+            self._recorders[metric.name] = recorder
         recorder.end((known.name,), {}, duration, None)
 
     def _planned_name(self, pool: Any) -> str:

@@ -180,7 +180,7 @@ class Llm:
         """Records the times between chunks."""
         if self._chunk_recorder is None:
             measures = values.chunk_measures(self.semconv)
-            self._chunk_recorder = Recorder(measures, call.tracing.meter)
+            self._chunk_recorder = Recorder(measures, lambda: call.tracing.meter)
         return self._chunk_recorder
 
     def cost(self, call: Call) -> tuple[float | None, str]:

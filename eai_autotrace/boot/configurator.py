@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import logging
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from opentelemetry.util._importlib_metadata import entry_points
 
-from eai_autotrace.boot import roles
+from eai_autotrace.boot.roles import is_helper
 from eai_autotrace.boot.startup import configuration, silence_expected_warnings
 from eai_autotrace.config.selection import distro_chosen_over_ours
 
@@ -22,52 +21,70 @@ class EaiConfigurator:
     """
     Sets up OpenTelemetry from our configuration. Never raises: the instrumentors come after it.
 
-    OpenTelemetry's loader asks for no base class. Its own one comes with the whole SDK, and processes
-    that help others do without.
+    OpenTelemetry's loader asks for no base class. Its own one comes with the whole SDK, and
+    processes that help others do without.
 
     Attributes:
-        ran: Whether it has set up this process.
+        ran: Whether it has set up this process, or the one that it was forked from.
     """
 
     ran = False
 
     def configure(self, **kwargs: Any) -> None:
-        """Set up this process, or those forked from it; see `eai_autotrace.boot.roles`."""
+        """Set up this process, once, and with it those forked from it."""
+        try:
+            self._configure(kwargs)
+        except Exception as failure:
+            _logger.warning(
+                "setting up failed; your program is unaffected, and not traced", exc_info=failure
+            )
+
+    def _configure(self, kwargs: dict[str, Any]) -> None:
         chosen = _chosen_elsewhere()
         if chosen is not None:
             silence_expected_warnings()
             chosen.load()().configure(**kwargs)
             return
+        if EaiConfigurator.ran:
+            return
         EaiConfigurator.ran = True
         config = configuration()
-        if not config.enabled:
-            return
-        roles.when_it_works(partial(_set_up, config), _prepare)
+        if config.enabled and not is_helper():
+            _set_up(config, kwargs)
 
 
-def _set_up(config: Config) -> None:
-    from eai_autotrace.boot import lifecycle, providers  # noqa: PLC0415 - see EaiConfigurator
-
-    if config.declarative_config_file:
-        _configure_declaratively(config.declarative_config_file)
+def _set_up(config: Config, kwargs: dict[str, Any]) -> None:
+    try:
+        from eai_autotrace.boot import providers  # noqa: PLC0415 - see EaiConfigurator
+    except Exception as failure:
+        # Our spans build on the SDK's inside, which a release may change.
+        _logger.warning(
+            "this version of OpenTelemetry's SDK is not known; its own spans and exporters are used",
+            exc_info=failure,
+        )
+        _configure_by_the_sdk(kwargs)
     else:
-        providers.install(config)
+        if config.declarative_config_file:
+            _configure_declaratively(config.declarative_config_file)
+        else:
+            providers.install(config)
+    from eai_autotrace.boot import lifecycle  # noqa: PLC0415
+
     lifecycle.install_for_providers(config.shutdown_timeout)
-
-
-def _prepare() -> None:
-    """Import what each forked process would have to import: nothing of it does anything yet."""
-    from eai_autotrace.boot import lifecycle, providers  # noqa: F401, PLC0415
 
 
 def _configure_declaratively(path: str) -> None:
     """OpenTelemetry's own file decides about everything but the instrumentors."""
     try:
-        from opentelemetry.sdk._configuration import _OTelSDKConfigurator  # noqa: PLC0415
-
-        _OTelSDKConfigurator().configure()
+        _configure_by_the_sdk({})
     except Exception as failure:  # noqa: BLE001 - the program runs, and says why untraced
         _logger.warning("OTEL_CONFIG_FILE=%s: nothing is exported: %s", path, failure)
+
+
+def _configure_by_the_sdk(kwargs: dict[str, Any]) -> None:
+    from opentelemetry.sdk._configuration import _OTelSDKConfigurator  # noqa: PLC0415
+
+    _OTelSDKConfigurator().configure(**kwargs)
 
 
 def _chosen_elsewhere() -> Any:

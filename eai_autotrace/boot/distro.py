@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from opentelemetry.instrumentation.distro import BaseDistro
 
 from eai_autotrace.boot.loader import Loader
-from eai_autotrace.boot.roles import Role, role
+from eai_autotrace.boot.roles import is_helper
 from eai_autotrace.boot.startup import configuration, silence_expected_warnings
 from eai_autotrace.config.selection import prefer_our_configurator
 
@@ -21,7 +21,7 @@ class EaiDistro(BaseDistro):
 
     def load_instrumentor(self, entry_point: EntryPoint, **kwargs: Any) -> None:
         """Activate one instrumentor, if it is the one for its library. Never raises."""
-        if role() is not Role.HELPER:
+        if not is_helper():
             self._loader.load(entry_point, **kwargs)
 
     def _configure(self, **_: Any) -> None:

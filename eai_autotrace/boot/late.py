@@ -8,6 +8,7 @@ together, and most processes that Python starts record neither.
 from __future__ import annotations
 
 import logging
+import os
 import threading
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
@@ -37,6 +38,9 @@ class _Late(Generic[_Provider]):
         self._fallback = fallback
         self._provider: Any = None
         self._lock = threading.RLock()
+        # Held by another thread at the moment of a fork, it would stay held in the child.
+        if hasattr(os, "register_at_fork"):
+            os.register_at_fork(after_in_child=self._lock._at_fork_reinit)  # type: ignore[attr-defined]  # noqa: SLF001
 
     def force_flush(self, timeout_millis: int = 30_000) -> bool:
         """Have what was recorded sent; nothing where nobody has asked for the provider."""

@@ -267,10 +267,14 @@ class Tracing:
 
     @cached_property
     def meter(self) -> Meter:
-        """The instrumentor's meter, made when a target is patched that has measures."""
+        """The instrumentor's meter, made with the first value."""
         return metrics.get_meter(
             self._scope, __version__, self._meter_provider, schema_url=SCHEMA_URL
         )
+
+    def recorder(self, measures: Measures | None) -> Recorder | None:
+        """What records some measures; ``None`` where there are none."""
+        return Recorder(measures, lambda: self.meter) if measures else None
 
     def start(
         self,
@@ -327,7 +331,7 @@ class Tracing:
             measures: What is measured of each operation.
             made: The class of what is started.
         """
-        recorder = Recorder(measures, self.meter) if measures else None
+        recorder = self.recorder(measures)
 
         def begin(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Active:
             try:

@@ -42,7 +42,7 @@ class Count:
 
     def wrapper(self, patch: Patch, tracing: Tracing) -> Callable[..., Any]:
         """The function that takes the original's place."""
-        recorder = Recorder(self.measures, tracing.meter)
+        recorder = Recorder(self.measures, lambda: tracing.meter)
         describe, what = self.describe, f"counting {self.module} {self.path}"
 
         def count(error: BaseException | None, args: Any, kwargs: Any) -> None:

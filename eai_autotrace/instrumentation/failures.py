@@ -8,7 +8,6 @@ from time import time_ns
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from eai_autotrace.instrumentation.active import is_cancellation
-from eai_autotrace.instrumentation.metrics import Recorder
 from eai_autotrace.patching.guard import guard
 
 if TYPE_CHECKING:
@@ -49,7 +48,7 @@ class Failure:
         """The function that takes the original's place."""
         what = f"tracing a failure of {self.module} {self.path}"
         keyword, describe = self.keyword, self.describe
-        recorder = Recorder(self.measures, tracing.meter) if self.measures else None
+        recorder = tracing.recorder(self.measures)
 
         async def traced(awaitable: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
             started = time_ns()

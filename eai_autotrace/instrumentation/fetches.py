@@ -20,7 +20,6 @@ from opentelemetry.trace import INVALID_SPAN
 
 from eai_autotrace.instrumentation.active import NOTHING, Active, get_current, is_suppressed
 from eai_autotrace.instrumentation.calls import async_call, sync_call
-from eai_autotrace.instrumentation.metrics import Recorder
 from eai_autotrace.instrumentation.operation import Operation
 from eai_autotrace.patching.guard import report
 
@@ -30,7 +29,7 @@ if TYPE_CHECKING:
 
     from eai_autotrace.instrumentation.active import Tracing
     from eai_autotrace.instrumentation.arguments import Arguments
-    from eai_autotrace.instrumentation.metrics import Measures
+    from eai_autotrace.instrumentation.metrics import Measures, Recorder
     from eai_autotrace.patching.patch import Patch
 
 _CURRENT: Final[ContextVar[Fetching | None]] = ContextVar("eai_autotrace.fetch", default=None)
@@ -142,7 +141,7 @@ class Fetch:
     def _beginner(
         self, patch: Patch, tracing: Tracing
     ) -> Callable[[tuple[Any, ...], dict[str, Any]], Active]:
-        recorder = Recorder(self.measures, tracing.meter) if self.measures else None
+        recorder = tracing.recorder(self.measures)
         what = f"tracing {self.module} {self.path}"
 
         def begin(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Active:

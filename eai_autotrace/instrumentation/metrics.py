@@ -9,12 +9,15 @@ whole way, and becomes the exemplar.
 
 from __future__ import annotations
 
+import os
 import threading
 import time
 from collections import deque
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
+from weakref import WeakSet
 
+from eai_autotrace.patching.guard import report
 from eai_autotrace.semconv.metrics import COUNTER, HISTOGRAM, UP_DOWN_COUNTER
 
 if TYPE_CHECKING:
@@ -30,6 +33,18 @@ MOST_SERIES: Final = 2000
 OVERFLOW: Final = {"otel.metric.overflow": True}
 _SECOND: Final = 1_000_000_000
 _MOST_WAITING: Final = 256
+
+_ROWS: Final[WeakSet[Rows]] = WeakSet()
+
+
+def _after_fork() -> None:
+    for rows in list(_ROWS):
+        rows.start_anew()
+
+
+# A lock that another thread held at the moment of the fork would stay held in the child.
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)
 
 
 @dataclass(frozen=True)
@@ -72,18 +87,23 @@ class Recorder:
     """
     Records the measures of one target.
 
+    Its instruments are made at the first value: a process that only loads an application, to fork
+    its workers from, gets no metric reader and no thread of one.
+
     Args:
         measures: What is recorded.
-        meter: The meter whose instruments take it.
+        meter: Gives the meter whose instruments take it.
 
     Attributes:
         counts: Whether operations under way are counted, with `count`.
     """
 
-    def __init__(self, measures: Measures, meter: Meter) -> None:
+    def __init__(self, measures: Measures, meter: Callable[[], Meter]) -> None:
         self._names = measures.known + measures.learnt
         self._learnt = measures.learnt
-        self._of = [(measure, _instrument(meter, measure.metric)) for measure in measures.of]
+        self._meter = meter
+        self._measures = measures
+        self._instruments: dict[Metric, Any] = {}
         values = [measure.value for measure in measures.of]
         # A row has the duration, the numbers that always are the same, and the values by name.
         self._numbers = tuple(value for value in values if isinstance(value, int))
@@ -91,9 +111,8 @@ class Recorder:
         self._rows: dict[tuple[Any, ...], Rows] = {}
         self.counts = measures.active is not None
         if measures.active is not None:
-            metric, number = measures.active
+            self._active_metric, number = measures.active
             self._active_names = measures.known[:number]
-            self._active_instrument = _instrument(meter, metric)
             self._active: dict[tuple[Any, ...], Rows] = {}
 
     def count(self, measured: tuple[Any, ...], change: int) -> None:
@@ -128,7 +147,8 @@ class Recorder:
         key = measured[: len(self._active_names)]
         rows = self._active.get(key)
         if rows is None:
-            series = Series(self._active_instrument, _attributes(self._active_names, key))
+            attributes = _attributes(self._active_names, key)
+            series = Series(self._instrument(self._active_metric), attributes)
             rows = self._active.setdefault(key, Rows([(0, series)]))
         # Also by all that is measured: found without the key.
         return self._active.setdefault(measured, rows)
@@ -140,14 +160,21 @@ class Recorder:
         numbers = iter(range(1, 1 + len(self._numbers)))
         columns = {value: 1 + len(self._numbers) + at for at, value in enumerate(self._values)}
         made = []
-        for measure, instrument in self._of:
+        for measure in self._measures.of:
             value = measure.value
+            instrument = self._instrument(measure.metric)
             series = Series(instrument, {**attributes, **measure.attributes})
             if isinstance(value, str):
                 made.append((columns[value], series))
             else:
                 made.append((0 if value is None else next(numbers), series))
         return self._rows.setdefault(key, Rows(made))
+
+    def _instrument(self, metric: Metric) -> Any:
+        made = self._instruments.get(metric)
+        if made is None:
+            made = self._instruments[metric] = _instrument(self._meter(), metric)
+        return made
 
 
 class Rows:
@@ -161,12 +188,31 @@ class Rows:
         columns: The series, and where in a row its value is; ``None`` is none.
     """
 
-    __slots__ = ("_columns", "_due", "_emptying", "_is_collected", "_waiting")
+    __slots__ = (
+        "__weakref__",
+        "_columns",
+        "_due",
+        "_emptying",
+        "_is_collected",
+        "_is_told",
+        "_waiting",
+    )
 
     def __init__(self, columns: Sequence[tuple[int, Series]]) -> None:
         self._columns = columns
         self._due = 0
+        self._is_told = False
+        self.start_anew()
+        _ROWS.add(self)
+
+    def start_anew(self) -> None:
+        """
+        Begin with nothing, as in a forked child: what waits is the parent's.
+
+        The next value takes the whole way, by which the SDK learns that this process measures.
+        """
         self._waiting: deque[tuple[float | None, ...]] = deque()
+        # The lock may be held by this very thread: a finalizer can run while rows are passed on.
         self._emptying = threading.Lock()
         self._is_collected = False
 
@@ -180,8 +226,9 @@ class Rows:
         """
         if not self._is_collected:
             self._record_plainly(row, context)
-            # From here on they may wait, if there is who asks for them before collecting.
-            self._is_collected = any(series.tell(self) for _, series in self._columns)
+            # Values may wait from now on, if the SDK asks for them before it collects.
+            self._is_told = self._is_told or any(series.tell(self) for _, series in self._columns)
+            self._is_collected = self._is_told
             return
         if context is not None:
             now = time.monotonic_ns()
@@ -191,18 +238,21 @@ class Rows:
                 return
         waiting = self._waiting
         waiting.append(row)
-        # Where they are being passed on, this may be a finalizer in the midst of that.
         if len(waiting) >= _MOST_WAITING and not self._emptying.locked():
             self.callback()
 
     def callback(self, _: object = None) -> tuple[()]:
         """Pass on what waits. The SDK calls this before it collects, and expects measurements."""
-        with self._emptying:
-            waiting = self._waiting
-            columns = list(zip(*[waiting.popleft() for _each in range(len(waiting))], strict=True))
-            if columns:
-                for at, series in self._columns:
-                    series.add([value for value in columns[at] if value is not None])
+        try:
+            with self._emptying:
+                waiting = self._waiting
+                rows = [waiting.popleft() for _each in range(len(waiting))]
+                columns = list(zip(*rows, strict=True))
+                if columns:
+                    for at, series in self._columns:
+                        series.add([value for value in columns[at] if value is not None])
+        except Exception as failure:  # noqa: BLE001 - the boundary: the SDK's reader would end
+            report("passing on measured values", failure)
         return ()
 
     def _record_plainly(self, row: tuple[float | None, ...], context: Context | None) -> None:
@@ -229,6 +279,7 @@ class Series:
         "_aggregations",
         "_attributes",
         "_consumer",
+        "_has_given_up",
         "_instrument",
         "_is_sum",
         "_storages",
@@ -239,13 +290,18 @@ class Series:
         self._attributes = attributes
         self._aggregations: tuple[Callable[..., None], ...] = ()
         self._is_sum = False
+        self._has_given_up = False
         self._consumer: Any = None
         self._storages: Any = None
 
     def tell(self, rows: Rows) -> bool:
         """Have the SDK tell when it is about to collect; whether it will."""
-        if self._consumer is not None:
+        if self._consumer is None:
+            return False
+        try:
             self._consumer.register_asynchronous_instrument(rows)
+        except Exception:  # noqa: BLE001 - the SDK's inside is not as expected
+            self._give_up()
         return self._consumer is not None
 
     def record(self, value: float, context: Context | None) -> None:
@@ -259,7 +315,7 @@ class Series:
         instrument = self._instrument
         put = getattr(instrument, "record", None) or instrument.add
         put(value, self._attributes, context)
-        if self._consumer is None:
+        if self._consumer is None and not self._has_given_up:
             self._find()
 
     def add(self, values: list[float]) -> None:
@@ -275,9 +331,20 @@ class Series:
                 self.record(value, None)
             return
         point = _Value()
-        for point.value in [sum(values)] if self._is_sum and values else values:
-            for aggregate in self._aggregations:
-                aggregate(point, False)  # noqa: FBT003 - the SDK's: no exemplar
+        rest = iter([sum(values)] if self._is_sum and values else values)
+        try:
+            for point.value in rest:
+                for aggregate in self._aggregations:
+                    aggregate(point, False)  # noqa: FBT003 - the SDK's: no exemplar
+        except Exception:  # noqa: BLE001 - the SDK's inside is not as expected
+            self._give_up()
+            for value in (point.value, *rest):
+                self.record(value, None)
+
+    def _give_up(self) -> None:
+        """From now on every value goes through the instrument."""
+        self._consumer = None
+        self._has_given_up = True
 
     def _find(self) -> None:
         """Find the aggregations that the value just recorded went to."""
@@ -289,7 +356,7 @@ class Series:
             self._aggregations = tuple(_aggregations(instrument, storages, self._attributes))
             # Many values of a sum are one; a view may have made something else of a counter.
             self._is_sum = all(_is_sum(aggregate) for aggregate in self._aggregations)
-        except (AttributeError, KeyError, ImportError):
+        except Exception:  # noqa: BLE001 - the SDK's inside is not as expected, or not its own
             return
         self._storages = storages
         self._consumer = consumer

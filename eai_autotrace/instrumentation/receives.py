@@ -111,7 +111,7 @@ class Receive:
         """The function that takes the original's place."""
         what = f"tracing {self.module} {self.path}"
         traits = {
-            "counter": Recorder(self.count, tracing.meter),
+            "counter": Recorder(self.count, lambda: tracing.meter),
             "is_empty": staticmethod(self.is_empty),
         }
         made = type("Receiving", (Receiving,), traits)

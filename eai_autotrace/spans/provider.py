@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import threading
 from typing import TYPE_CHECKING, Any
 
 from opentelemetry.sdk import trace as sdk
 
+from eai_autotrace.spans.resource import ForkedResource
 from eai_autotrace.spans.tracer import Tracer
 
 if TYPE_CHECKING:
@@ -52,6 +54,13 @@ class TracerProvider(sdk.TracerProvider):
             if self._tracers.get(scope) is tracer:
                 self._tracers[scope] = lean
             return self._tracers[scope]
+
+    def _handle_fork(self) -> None:
+        """In a forked child, within the fork: other hooks, which free locks, may still follow."""
+        self._tracers_lock = threading.Lock()
+        self._resource = ForkedResource(self._resource)
+        for tracer in self._tracers.values():
+            tracer.resource = self._resource
 
 
 _PROCESSOR_POSITION = 3

@@ -9,6 +9,7 @@ one lock that all spans share for a moment.
 from __future__ import annotations
 
 import logging
+import os
 import threading
 from time import time_ns
 from typing import TYPE_CHECKING, Any, Final, cast
@@ -32,6 +33,9 @@ _logger = logging.getLogger("opentelemetry.sdk.trace")
 
 # Held for a few instructions at an end and at a first event, never while anything else runs.
 _LOCK: Final = threading.Lock()
+# Held by another thread at the moment of a fork, it would stay held in the child.
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_LOCK._at_fork_reinit)  # type: ignore[attr-defined]
 _UNSET: Final = Status(StatusCode.UNSET)
 _NO_ATTRIBUTES: Final = BoundedAttributes(0, immutable=True)
 

@@ -8,13 +8,13 @@ from pathlib import Path
 
 import pytest
 
-from eai_autotrace.boot.roles import Role, role_of
+from eai_autotrace.boot.roles import is_helper_command
 
 # These versions start no thread at the end of a process, so that ours are there from the beginning.
 THREADS = 4 if (3, 12) <= sys.version_info[:3] < (3, 12, 3) else 1
 
 COMMANDS = {
-    Role.HELPER: [
+    True: [
         # as the standard library and joblib write them
         'python -c "from multiprocessing.resource_tracker import main;main(5)"',
         'python -s -E -c "from multiprocessing.resource_tracker import main;main(5)"',
@@ -35,15 +35,13 @@ COMMANDS = {
         "python /usr/bin/pip3.11 list",
         "python /usr/bin/opentelemetry-instrument uvicorn app:app",
     ],
-    Role.TEMPLATE: [
+    False: [
         'python -c "from multiprocessing.forkserver import main; main(3, 4, [], **{})"',
         'python -X utf8 -c "from multiprocessing.forkserver import main; main(3, 4, [])"',
         "python /usr/bin/gunicorn app:app",
         "python /usr/bin/gunicorn -c settings.py --preload",
         "python -m gunicorn app:app -k uvicorn_worker.UvicornWorker",
         "python /usr/bin/granian --interface asgi app:app",
-    ],
-    Role.ORDINARY: [
         "python",
         "python -",
         "python -i",
@@ -74,29 +72,28 @@ COMMANDS = {
 
 
 @pytest.mark.parametrize(
-    ("command", "role"), [(command, role) for role in COMMANDS for command in COMMANDS[role]]
+    ("command", "helps"), [(command, helps) for helps in COMMANDS for command in COMMANDS[helps]]
 )
-def test_the_command_line_tells(command, role):
+def test_the_command_line_tells(command, helps):
     """
-    What is written for certain is a helper or a template; everything else runs the application.
+    Only what is written for certain is a helper; everything else is set up.
     """
-    assert role_of(shlex.split(command)) is role
+    assert is_helper_command(shlex.split(command)) is helps
 
 
 def test_an_embedded_interpreter_has_no_command_line():
     """
-    Where there is none, the process runs the application.
+    Where there is none, the process is set up.
     """
-    assert role_of([]) is Role.ORDINARY
+    assert is_helper_command([]) is False
 
 
-# What each process has of ours: its role, its threads, and the parts of the SDK that do something.
+# What each process has of ours: its threads, its provider, and whether it has imported the SDK.
 TELL = """
 import sys, threading
-from eai_autotrace.boot.roles import role
 from opentelemetry import trace
 provider = type(trace.get_tracer_provider())
-print(role().name, threading.active_count(), provider.__module__.split(".")[0])
+print(threading.active_count(), provider.__module__.split(".")[0])
 print("opentelemetry.sdk.trace" in sys.modules)
 """
 
@@ -104,9 +101,9 @@ print("opentelemetry.sdk.trace" in sys.modules)
 @pytest.mark.parametrize(
     ("name", "arguments", "told"),
     [
-        ("main.py", [], [f"ORDINARY {THREADS} eai_autotrace", "True"]),
-        ("gunicorn", ["app:app"], ["TEMPLATE 1 opentelemetry", "True"]),
-        ("uvicorn", ["app:app", "--reload"], ["HELPER 1 opentelemetry", "False"]),
+        ("main.py", [], [f"{THREADS} eai_autotrace", "True"]),
+        ("gunicorn", ["app:app"], [f"{THREADS} eai_autotrace", "True"]),
+        ("uvicorn", ["app:app", "--reload"], ["1 opentelemetry", "False"]),
     ],
 )
 @pytest.mark.parametrize("how", ["script", "python"])
@@ -116,7 +113,7 @@ def test_the_wrapper_leaves_the_command_line(
     """
     ``opentelemetry-instrument`` ends as the program's own process, as it was called.
 
-    Only one that runs the application has a provider, and a helper does not even import the SDK.
+    A helper has no provider, and does not even import the SDK.
     """
     script = tmp_path / name
     script.write_text(f"#!{sys.executable}\n{TELL}")
@@ -147,42 +144,3 @@ def test_the_resource_tracker_has_one_thread(run_instrumented):
     threads = list(Path(f"/proc/{pid}/task").iterdir())
 
     assert len(threads) == 1
-
-
-FORKING = """
-import os, sys, threading
-from opentelemetry import trace
-
-def told():
-    provider = type(trace.get_tracer_provider()).__module__.split(".")[0]
-    return f"{provider} {threading.active_count()}"
-
-print("template", told(), flush=True)
-for name in ("child", "child"):
-    if os.fork() == 0:
-        print(name, told(), flush=True)
-        if os.fork() == 0:
-            trace.get_tracer("t").start_span("grandchild").end()
-            os._exit(0)
-        os.wait()
-        os._exit(0)
-    os.wait()
-"""
-
-
-def test_a_template_sets_its_children_up(run_instrumented, otlp_receiver, tmp_path):
-    """
-    Each child of a template is set up after the fork, once, and its own children with it.
-    """
-    script = tmp_path / "gunicorn"
-    script.write_text(FORKING)
-
-    program = run_instrumented("python", str(script))
-
-    assert program.wait() == 0
-    assert program.stdout.splitlines() == [
-        "template opentelemetry 1",
-        f"child eai_autotrace {THREADS}",
-        f"child eai_autotrace {THREADS}",
-    ]
-    assert [span.name for span in otlp_receiver.spans()] == ["grandchild"] * 2

@@ -30,7 +30,7 @@ ALL = Measures(
 @pytest.fixture
 def recorder(metrics):
     """Measures into the recorded metrics."""
-    return lambda measures=ALL: Recorder(measures, api.get_meter("test"))
+    return lambda measures=ALL: Recorder(measures, lambda: api.get_meter("test"))
 
 
 def _point(metric, attributes, **values):
@@ -103,7 +103,7 @@ def test_a_reader_that_comes_later_gets_what_follows():
     """
     first, second = InMemoryMetricReader(), InMemoryMetricReader()
     provider = MeterProvider([first], shutdown_on_exit=False)
-    one = Recorder(Measures((), (), (Measure(COUNT, 1),)), provider.get_meter("x"))
+    one = Recorder(Measures((), (), (Measure(COUNT, 1),)), lambda: provider.get_meter("x"))
     one.end((), {}, 0, None)
     one.end((), {}, 0, None)
 
@@ -155,7 +155,7 @@ def test_a_foreign_instrument_is_used_as_it_is():
         def create_histogram(self, name, *_args, **_kwargs):
             return Histogram(name)
 
-    one = Recorder(Measures(("a",), (), (Measure(DURATION),)), Meter("x"))
+    one = Recorder(Measures(("a",), (), (Measure(DURATION),)), lambda: Meter("x"))
     for _ in range(2):
         one.end((1,), {}, 2_000_000_000, None)
 
@@ -168,7 +168,7 @@ def test_a_sampled_span_is_the_exemplar(monkeypatch):
     """
     reader = InMemoryMetricReader()
     provider = MeterProvider([reader], shutdown_on_exit=False)
-    one = Recorder(Measures((), (), (Measure(DURATION),)), provider.get_meter("x"))
+    one = Recorder(Measures((), (), (Measure(DURATION),)), lambda: provider.get_meter("x"))
     contexts = []
     for sampler in (ALWAYS_OFF, ALWAYS_ON):
         tracer = TracerProvider(sampler=sampler, shutdown_on_exit=False).get_tracer("x")

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+# A fork holds locks of these, or they start threads: a server that imports them forks all the same.
+import asyncio  # noqa: F401
+import concurrent.futures.thread  # noqa: F401
 import os
 
+import numpy  # noqa: F401, ICN001
+import uvloop  # noqa: F401
 from opentelemetry import trace
 
 tracer = trace.get_tracer("served")
