@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import inspect
+import sys
+from types import FunctionType, ModuleType
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from types import ModuleType
 
 _PATCH = "__eai_patch__"
 
@@ -23,10 +24,12 @@ class Patch:
     Only what an owner itself defines is replaced: an inherited method is covered where it is
     defined. The wrapper is a plain function, so that ``inspect`` sees what it saw before, and
     class attributes are replaced, so that names imported earlier, subclasses and existing objects
-    are covered.
+    are covered. A function of a module can be pickled before and after.
 
     Attributes:
-        original: What the wrapper calls. Changes when a patch below this one is removed.
+        original: What the wrapper calls, with the instance or the class as the first argument. In
+            a class that is what Python's binding gives: another tool's wrapper there learns which
+            object it is called on. Changes when a patch below this one is removed.
         active: False once removed: a wrapper that someone else still holds only passes through.
     """
 
@@ -49,8 +52,11 @@ class Patch:
             found = vars(self._owner)[self._name]
         except (AttributeError, KeyError) as missing:
             raise MissingTargetError(f"{module.__name__} has no {path}") from missing
-        self._kind = type(found) if isinstance(found, (staticmethod, classmethod)) else None
-        self.original: Callable[..., Any] = found.__func__ if self._kind else found
+        # A wrapper that imitates what it wraps, as wrapt's do, is a kind of it here.
+        kinds = (kind for kind in (staticmethod, classmethod) if isinstance(found, kind))
+        self._kind = next(kinds, None)
+        self._found = found
+        self.original: Callable[..., Any] = _function_in(found, self._kind, self._owner)
         if not callable(self.original):
             raise MissingTargetError(f"{path} of {module.__name__} is not a function")
         self.active = False
@@ -78,6 +84,8 @@ class Patch:
         setattr(wrapper, _PATCH, self)
         self._wrapper = wrapper
         setattr(self._owner, self._name, self._kind(wrapper) if self._kind else wrapper)
+        if isinstance(self._owner, ModuleType):
+            _be_found_by_name(wrapper, self._owner, self._name)
         self.active = True
 
     def remove(self) -> None:
@@ -100,10 +108,47 @@ class Patch:
         if current is None:
             return
         if above is not None:
-            above.original = self.original
+            above.original, above._found = self.original, self._found  # noqa: SLF001
         else:
-            restored = self._kind(self.original) if self._kind else self.original
-            setattr(self._owner, self._name, restored)
+            setattr(self._owner, self._name, self._found)
+
+
+def _function_in(found: Any, kind: Any, owner: Any) -> Any:
+    """The function behind what an owner holds, to be called with the instance or class first."""
+    if type(found) is kind:
+        return found.__func__
+    if type(found) is FunctionType or isinstance(owner, ModuleType):
+        return found
+    if kind is classmethod:
+        return _class_function(found, owner)
+    # Bound to no object, it takes the object as the first argument.
+    return found.__get__(None, owner) if hasattr(type(found), "__get__") else found
+
+
+def _class_function(found: Any, owner: type) -> Callable[..., Any]:
+    """What binds itself to a class, as a function of the class."""
+    if inspect.iscoroutinefunction(found.__get__(None, owner)):
+
+        async def async_call(cls: type, *args: Any, **kwargs: Any) -> Any:
+            return await found.__get__(None, cls)(*args, **kwargs)
+
+        return async_call
+
+    def call(cls: type, *args: Any, **kwargs: Any) -> Any:
+        return found.__get__(None, cls)(*args, **kwargs)
+
+    return call
+
+
+def _be_found_by_name(wrapper: Any, module: ModuleType, name: str) -> None:
+    """
+    Have a wrapper's own name lead to it, as pickle looks functions up by that.
+
+    A function such as ``os._exit`` names the module that it was defined in, ``posix``.
+    """
+    named = sys.modules.get(getattr(wrapper, "__module__", None) or "")
+    if getattr(named, getattr(wrapper, "__qualname__", ""), None) is not wrapper:
+        wrapper.__module__, wrapper.__qualname__ = module.__name__, name
 
 
 def is_patched(kind: type, name: str) -> bool:
