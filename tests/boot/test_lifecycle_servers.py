@@ -16,7 +16,7 @@ import pytest
 from eai_autotrace._testing.process import HOST, free_port
 
 PROGRAMS = Path(__file__).parent / "programs"
-REQUESTS = 8
+REQUESTS = 50
 
 
 class Case(NamedTuple):
@@ -36,24 +36,48 @@ WSGI = "gunicorn served:wsgi -b {host}:{port}"
 ASGI = "gunicorn served:asgi -b {host}:{port}"
 UVICORN_WORKER = "uvicorn_worker.UvicornWorker"
 
+
+def gunicorn(command, kind, workers, preload):
+    """A worker says that it is ready where the application starts, or where it is imported."""
+    line = "Application startup complete" if kind == UVICORN_WORKER else "imported"
+    options = f"-k {kind} -w {workers}{' --preload' * preload}"
+    options += " --threads 2" * (kind == "gthread")
+    if preload and line == "imported":
+        line = "Booting worker"
+    return Case(f"{command} {options}", line, ready=workers)
+
+
 CASES = {
     "uvicorn": Case("uvicorn served:asgi --port {port}"),
     "uvicorn --workers": Case("uvicorn served:asgi --port {port} --workers 2", ready=2),
     "uvicorn --reload": Case("uvicorn served:asgi --port {port} --reload"),
     "python -m uvicorn": Case("python -m uvicorn served:asgi --port {port}"),
-    "gunicorn": Case(f"{WSGI} -w 2", "imported", ready=2),
-    "gunicorn gthread": Case(f"{WSGI} -w 2 -k gthread --threads 2", "imported", ready=2),
-    "gunicorn --preload": Case(f"{WSGI} -w 2 --preload", "Booting worker", ready=2),
-    "gunicorn --max-requests": Case(f"{WSGI} --max-requests 5", "imported", ready_at_end=2),
-    "gunicorn UvicornWorker": Case(f"{ASGI} -w 2 -k {UVICORN_WORKER}", ready=2),
+    **{
+        f"gunicorn {kind} -w {workers}{' --preload' * preload}": gunicorn(
+            command, kind, workers, preload
+        )
+        for command, kind in (
+            (WSGI, "sync"),
+            (WSGI, "gthread"),
+            (ASGI, UVICORN_WORKER),
+            (ASGI, "asgi"),
+        )
+        for workers in (1, 2)
+        for preload in (False, True)
+    },
+    "gunicorn --max-requests": Case(f"{WSGI} --max-requests 45", "imported", ready_at_end=2),
     "gunicorn UvicornWorker --max-requests": Case(
-        f"{ASGI} -k {UVICORN_WORKER} --max-requests 5", ready_at_end=2
+        f"{ASGI} -k {UVICORN_WORKER} --max-requests 45", ready_at_end=2
     ),
     "hypercorn": Case("hypercorn served:asgi -b {host}:{port}", "Running on"),
     "hypercorn -w 2": Case("hypercorn served:asgi -b {host}:{port} -w 2", "Running on", ready=2),
     "hypercorn -w 0": Case("hypercorn served:asgi -b {host}:{port} -w 0", "Running on"),
-    "granian": Case("granian --interface asgi served:asgi --port {port}", "Started"),
-    "granian --workers": Case(
+    "granian asgi": Case("granian --interface asgi served:asgi --port {port}", "Started"),
+    "granian asgi --workers 2": Case(
+        "granian --interface asgi served:asgi --port {port} --workers 2", "Started", ready=2
+    ),
+    "granian wsgi": Case("granian --interface wsgi served:wsgi --port {port}", "Started"),
+    "granian wsgi --workers 2": Case(
         "granian --interface wsgi served:wsgi --port {port} --workers 2", "Started", ready=2
     ),
 }
@@ -118,6 +142,8 @@ def names(count, lifespans):
 def test_every_request_is_sent_once(serve, otlp_receiver, name):
     """
     SIGTERM right after the requests: every span comes, those of the application's shutdown too.
+
+    The application has imported modules whose locks a fork holds (case A1).
     """
     case = CASES[name]
     traced, plain = serve(case)
@@ -136,7 +162,14 @@ def test_every_request_is_sent_once(serve, otlp_receiver, name):
 
 
 @pytest.mark.parametrize(
-    "name", ["uvicorn", "uvicorn --workers", "gunicorn", "gunicorn UvicornWorker", "hypercorn"]
+    "name",
+    [
+        "uvicorn",
+        "uvicorn --workers",
+        "gunicorn sync -w 2",
+        f"gunicorn {UVICORN_WORKER} -w 2",
+        "hypercorn",
+    ],
 )
 def test_every_request_is_sent_once_after_ctrl_c(serve, otlp_receiver, name):
     """
@@ -179,7 +212,7 @@ def test_workers_that_are_replaced_lose_nothing(serve, otlp_receiver):
     """
     SIGHUP has gunicorn replace its workers.
     """
-    traced, plain = serve(CASES["gunicorn"])
+    traced, plain = serve(CASES["gunicorn sync -w 2"])
     old = {traced.get(number) for number in range(3)}
     for server in (traced, plain):
         os.kill(server.program.pid, signal.SIGHUP)
@@ -195,7 +228,14 @@ def test_workers_that_are_replaced_lose_nothing(serve, otlp_receiver):
 
 
 @pytest.mark.parametrize(
-    "name", ["uvicorn --workers", "uvicorn --reload", "gunicorn", "gunicorn --preload", "granian"]
+    "name",
+    [
+        "uvicorn --workers",
+        "uvicorn --reload",
+        "gunicorn sync -w 2",
+        "gunicorn sync -w 2 --preload",
+        "granian asgi",
+    ],
 )
 def test_a_supervisor_has_no_thread_of_ours(serve, name):
     """
