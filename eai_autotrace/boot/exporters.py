@@ -1,35 +1,20 @@
 """
 Exporters by name and signal.
 
-Spans go by our own OTLP exporter; metrics and logs by OpenTelemetry's, which gets endpoint, protocol
-and deadline from our configuration and reads the rest from the environment by itself (headers,
-certificates). Every other name is an entry point of an installed package. Transports are imported when they are used:
+Spans go by our own OTLP exporter; metrics and logs by OpenTelemetry's, see
+`eai_autotrace.boot.otlp`. Every other name is an entry point of an installed package. Transports are imported when they are used:
 gRPC costs a process 20 MB.
 """
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 from opentelemetry.util._importlib_metadata import entry_points
 
 if TYPE_CHECKING:
     from eai_autotrace.config import Config
     from eai_autotrace.export.result import SpanExporter
-
-_CLASSES: Final = {
-    "metrics": "OTLPMetricExporter",
-    "logs": "OTLPLogExporter",
-}
-_MODULES: Final = {
-    "metrics": "metric_exporter",
-    "logs": "_log_exporter",
-}
-_PACKAGES: Final = {
-    "grpc": "opentelemetry.exporter.otlp.proto.grpc",
-    "http/protobuf": "opentelemetry.exporter.otlp.proto.http",
-}
 
 
 def installed(signal: str) -> set[str]:
@@ -59,6 +44,7 @@ def span_exporter(config: Config, signal: str, name: str) -> SpanExporter:
                 target.client_key,
                 target.client_certificate,
             ),
+            target.timeout,
         )
     from eai_autotrace.export.sdk import SdkExporter  # noqa: PLC0415 - with the SDK's exporters
 
@@ -78,7 +64,9 @@ def exporter(config: Config, signal: str, name: str) -> Any:
         LookupError: No installed package has an exporter of that name.
     """
     if name == "otlp":
-        return _otlp(config, signal)
+        from eai_autotrace.boot.otlp import otlp_exporter as made  # noqa: PLC0415 - with the SDK's
+
+        return made(config, signal)
     for entry_point in entry_points(group=_group(signal), name=name):
         return entry_point.load()()
     raise LookupError("it is not installed")
@@ -86,32 +74,3 @@ def exporter(config: Config, signal: str, name: str) -> Any:
 
 def _group(signal: str) -> str:
     return f"opentelemetry_{signal}_exporter"
-
-
-def _otlp(config: Config, signal: str) -> Any:
-    resolved = config.otlp(signal)
-    module = import_module(f"{_PACKAGES[resolved.protocol]}.{_MODULES[signal]}")
-    made = getattr(module, _CLASSES[signal])(
-        endpoint=resolved.endpoint,
-        timeout=resolved.timeout,
-        compression=_compression(resolved.protocol, resolved.compression),
-    )
-    if resolved.protocol != "grpc":
-        from eai_autotrace.boot._connections import keep_apart  # noqa: PLC0415 - imports requests
-
-        keep_apart(made)
-    return made
-
-
-def _compression(protocol: str, name: str) -> Any:
-    if protocol == "grpc":
-        from grpc import Compression  # noqa: PLC0415 - only where it is used
-
-        return {
-            "none": Compression.NoCompression,
-            "gzip": Compression.Gzip,
-            "deflate": Compression.Deflate,
-        }[name]
-    from opentelemetry.exporter.otlp.proto.http import Compression  # noqa: PLC0415
-
-    return Compression(name)

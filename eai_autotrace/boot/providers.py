@@ -12,13 +12,14 @@ import os
 from typing import TYPE_CHECKING, Any, Final
 
 from opentelemetry import _logs, metrics, trace
-from opentelemetry.sdk.resources import Resource
-from opentelemetry.sdk.trace.sampling import ParentBasedTraceIdRatio
+from opentelemetry.sdk.trace.sampling import DEFAULT_ON, ParentBasedTraceIdRatio
 from opentelemetry.util._importlib_metadata import entry_points
 
-from eai_autotrace import __version__
 from eai_autotrace.boot.exporters import exporter, installed, span_exporter
 from eai_autotrace.boot.late import LateLoggerProvider, LateMeterProvider
+from eai_autotrace.boot.limits import span_limits
+from eai_autotrace.boot.resource import make_resource
+from eai_autotrace.config.load import RATIO_SAMPLERS
 from eai_autotrace.config.parse import shown
 from eai_autotrace.export.pipeline import Pipeline
 from eai_autotrace.spans import TracerProvider
@@ -27,6 +28,7 @@ from eai_autotrace.spans.resource import ForkedResource
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from opentelemetry.sdk.resources import Resource
     from opentelemetry.sdk.trace.id_generator import IdGenerator
     from opentelemetry.sdk.trace.sampling import Sampler
 
@@ -35,31 +37,18 @@ if TYPE_CHECKING:
 
 _logger = logging.getLogger("eai_autotrace")
 
-_DISTRO: Final = "eai-autotrace"
 _BUILT_IN: Final = {"otlp", "console"}
 _STARTED_AS: Final = os.getpid()
 
 
 def install(config: Config) -> None:
     """Set the global providers. Never raises."""
-    resource = _resource(config)
+    resource = make_resource(config)
     for install_signal in (_install_traces, _install_metrics, _install_logs):
         try:
             install_signal(config, resource)
         except Exception as failure:
             _logger.warning("%s failed", install_signal.__name__, exc_info=failure)
-
-
-def _resource(config: Config) -> Resource:
-    """What the configuration says of the service, on top of OpenTelemetry's own detectors."""
-    attributes = {
-        "service.name": config.service_name,
-        "service.version": config.service_version,
-        "deployment.environment.name": config.environment,
-        "telemetry.distro.name": _DISTRO,
-        "telemetry.distro.version": __version__,
-    }
-    return Resource.create({key: value for key, value in attributes.items() if value})
 
 
 def _here(resource: Resource) -> Resource:
@@ -75,6 +64,7 @@ def _install_traces(config: Config, resource: Resource) -> None:
         sampler=_sampler(config),
         resource=resource,
         id_generator=_id_generator(config),
+        span_limits=span_limits(config),
         shutdown_on_exit=False,
     )
     exporters = _made(config, "traces", _usable(config, "traces"), span_exporter)
@@ -89,17 +79,9 @@ def _install_metrics(config: Config, resource: Resource) -> None:
     names = _usable(config, "metrics")
 
     def make() -> metrics.MeterProvider:
-        from opentelemetry.sdk.metrics.export import MetricReader  # noqa: PLC0415 - see boot.late
+        from eai_autotrace.boot.sdk import meter_provider  # noqa: PLC0415 - see boot.late
 
-        from eai_autotrace.boot.metrics import MeterProvider, Reader  # noqa: PLC0415
-
-        readers = [
-            made if isinstance(made, MetricReader) else Reader(made)
-            for made in _made(config, "metrics", names, exporter)
-        ]
-        return MeterProvider(
-            resource=_here(resource), metric_readers=readers, shutdown_on_exit=False
-        )
+        return meter_provider(config, _here(resource), _made(config, "metrics", names, exporter))
 
     metrics.set_meter_provider(LateMeterProvider(make))
 
@@ -110,13 +92,9 @@ def _install_logs(config: Config, resource: Resource) -> None:
     names = _usable(config, "logs")
 
     def make() -> _logs.LoggerProvider:
-        from opentelemetry.sdk._logs import LoggerProvider  # noqa: PLC0415 - see boot.late
-        from opentelemetry.sdk._logs.export import BatchLogRecordProcessor  # noqa: PLC0415
+        from eai_autotrace.boot.sdk import logger_provider  # noqa: PLC0415 - see boot.late
 
-        provider = LoggerProvider(resource=_here(resource), shutdown_on_exit=False)
-        for made in _made(config, "logs", names, exporter):
-            provider.add_log_record_processor(BatchLogRecordProcessor(made))
-        return provider
+        return logger_provider(config, _here(resource), _made(config, "logs", names, exporter))
 
     _logs.set_logger_provider(LateLoggerProvider(make))
 
@@ -187,22 +165,24 @@ def _pipeline(config: Config, exporters: list[SpanExporter]) -> Pipeline:
     )
 
 
-def _sampler(config: Config) -> Sampler | None:
-    """The user's own sampler first, then our ratio; ``None`` leaves it to the SDK's default."""
+def _sampler(config: Config) -> Sampler:
+    """The user's own sampler first, then our ratio, else the specification's default."""
     if config.traces_sampler:
-        return _plugin(
+        # The SDK's own default would read the same variables once more.
+        made = _plugin(
             "opentelemetry_traces_sampler",
             "OTEL_TRACES_SAMPLER",
-            config.traces_sampler,
+            config.traces_sampler.lower(),
             lambda factory: factory(_sampler_argument(config)),
         )
+        return made or DEFAULT_ON
     if config.sampling_ratio is not None:
         return ParentBasedTraceIdRatio(config.sampling_ratio)
-    return None
+    return DEFAULT_ON
 
 
 def _sampler_argument(config: Config) -> float | str | None:
-    if "ratio" not in (config.traces_sampler or ""):
+    if (config.traces_sampler or "").lower() not in RATIO_SAMPLERS:
         return config.traces_sampler_arg
     return 1.0 if config.traces_sampler_arg is None else float(config.traces_sampler_arg)
 
@@ -225,7 +205,9 @@ def _plugin(group: str, variable: str, name: str, make: Callable[[Any], Any]) ->
         return make(found[name].load())
     except KeyError:
         known = ", ".join(sorted(found))
-        _logger.warning("%s=%s: not installed; known are %s", variable, name, known)
+        text = "%s: %s is not installed, known are %s; the default is used"
+        _logger.warning(text, variable, shown(name), known)
     except Exception as failure:  # noqa: BLE001 - a foreign plugin must not stop tracing
-        _logger.warning("%s=%s: %s", variable, name, failure)
+        text = "%s: %s cannot be made: %s; the default is used"
+        _logger.warning(text, variable, shown(name), _line(failure))
     return None

@@ -14,15 +14,20 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from eai_autotrace.config.fields import SETTING, Setting
 from eai_autotrace.config.otlp import SIGNALS
-from eai_autotrace.config.parse import did_you_mean, shown
+from eai_autotrace.config.parse import PartlyError, did_you_mean, number, shown
 from eai_autotrace.config.settings import Config
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
+    from eai_autotrace.config.parse import Kind
+
 _OURS: Final = "OTEL_EAI_"
 _RESOURCE: Final = "OTEL_RESOURCE_ATTRIBUTES"
 _FILE: Final = "OTEL_EAI_CONFIG_FILE"
+_RATIO: Final = number(0, 1)
+RATIO_SAMPLERS: Final = frozenset({"traceidratio", "parentbased_traceidratio"})
+"""OpenTelemetry's samplers whose argument is a number."""
 
 
 class Problem(NamedTuple):
@@ -89,20 +94,29 @@ def load(environ: Mapping[str, str] | None = None) -> Loaded:
     for name, setting in SETTINGS.items():
         for source, key, raw in _given(setting, sources, file_values, path):
             kind = setting.kinds.get(key, setting.kind)
-            try:
-                values[name] = kind.read(raw)
-            except (ValueError, OverflowError):
-                value = "its value" if kind.is_secret else shown(raw)
-                message = f"{value} is not valid, expected {kind.form}; it is ignored"
-                problems.append(Problem(source, message))
-            else:
-                told[name] = source
-                problems += _without_effect(source, setting, values[name])
+            value, found_wrong = _read(source, kind, raw)
+            problems += found_wrong
+            if value is not None:
+                values[name], told[name] = value, source
+                problems += _without_effect(source, setting, value)
+                problems += _doubted(source, kind, raw)
                 break
     problems += _reconciled(values)
     config = Config(**values)
     problems += _contradicted(config, told)
     return Loaded(config, tuple(problems))
+
+
+def _read(source: str, kind: Kind, raw: Any) -> tuple[Any, list[Problem]]:
+    """The value of one source, ``None`` where nothing of it is good, and what is wrong."""
+    try:
+        return kind.read(raw), []
+    except PartlyError as wrong:
+        return wrong.value or None, [Problem(source, str(wrong))]
+    except (ValueError, OverflowError):
+        what = "its value" if kind.is_secret else shown(raw)
+        message = f"{what} is not valid, expected {kind.form}; it is ignored"
+        return None, [Problem(source, message)]
 
 
 def _given(
@@ -122,15 +136,31 @@ def _without_effect(source: str, setting: Setting, value: Any) -> Iterator[Probl
         yield Problem(source, f"has no effect: {setting.pending}")
 
 
+def _doubted(source: str, kind: Kind, raw: Any) -> Iterator[Problem]:
+    reason = kind.doubt(raw)
+    if reason:
+        yield Problem(source, f"{shown(raw)} {reason}; it is used as it is")
+
+
 def _reconciled(values: dict[str, Any]) -> Iterator[Problem]:
     """Settings that do not go together; the weaker of the two gives way."""
-    queue = values.get("batch_max_queue_size", Config.batch_max_queue_size)
-    batch = values.get("batch_max_export_batch_size", Config.batch_max_export_batch_size)
-    if batch > queue:
-        if "batch_max_export_batch_size" in values:
-            message = f"{batch} is more than the {queue} that may wait; {queue} is used"
-            yield Problem("OTEL_BSP_MAX_EXPORT_BATCH_SIZE", message)
-        values["batch_max_export_batch_size"] = queue
+    for prefix, variables in (("batch", "OTEL_BSP"), ("logs", "OTEL_BLRP")):
+        size, waiting = f"{prefix}_max_export_batch_size", f"{prefix}_max_queue_size"
+        queue = values.get(waiting, getattr(Config, waiting))
+        batch = values.get(size, getattr(Config, size))
+        if batch > queue:
+            if size in values:
+                message = f"{batch} is more than the {queue} that may wait; {queue} is used"
+                yield Problem(f"{variables}_MAX_EXPORT_BATCH_SIZE", message)
+            values[size] = queue
+    argument = values.get("traces_sampler_arg")
+    if argument is not None and values.get("traces_sampler", "").lower() in RATIO_SAMPLERS:
+        try:
+            _RATIO.read(argument)
+        except ValueError:
+            del values["traces_sampler_arg"]
+            message = f"{shown(argument)} is not valid, expected {_RATIO.form}; 1 is used"
+            yield Problem("OTEL_TRACES_SAMPLER_ARG", message)
     config = Config(**values)
     for signal in SIGNALS:
         otlp = config.otlp(signal)

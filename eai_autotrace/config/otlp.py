@@ -5,17 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
+from eai_autotrace.config.addresses import ENDPOINT, HEADERS, port_of
 from eai_autotrace.config.fields import setting
-from eai_autotrace.config.parse import (
-    ENDPOINT,
-    FLAG,
-    HEADERS,
-    TEXT,
-    Kind,
-    choice,
-    duration,
-    port_of,
-)
+from eai_autotrace.config.parse import FLAG, TEXT, Kind, choice, duration
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -27,7 +19,8 @@ _BY_NAME: Final = {"otlp_proto_grpc": "grpc", "otlp_proto_http": "http/protobuf"
 
 _PROTOCOL = choice("grpc", "http/protobuf")
 _COMPRESSION = choice("none", "gzip", "deflate")
-_MILLISECONDS, _SECONDS = duration("ms"), duration("s")
+_MILLISECONDS = duration("ms", above_zero=True, doubtful=60)
+_SECONDS = duration("s", above_zero=True, doubtful=1000)
 
 
 class Otlp(NamedTuple):

@@ -19,8 +19,20 @@ _DURATION = re.compile(r"([-+]?(?:\d+\.?\d*|\.\d+)(?:e[-+]?\d+)?)\s*(ms|s|m|h)?"
 _SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
 _USERINFO = re.compile(r"(\w+://)?\S*@")
 _QUERY = re.compile(r"\?\S+")
-_PORT = re.compile(r"(?:[a-z]+://)?(?:[^/?#]*@)?(?:\[[^]]*\]|[^:/?#]*):(\d+)", re.IGNORECASE)
-_HIGHEST_PORT = 65535
+
+
+class PartlyError(ValueError):
+    """
+    Raised by a reader where a part of a value is wrong.
+
+    Args:
+        value: What the rest of it says.
+        reason: Which part is wrong and what becomes of it, without showing it.
+    """
+
+    def __init__(self, value: Any, reason: str) -> None:
+        super().__init__(reason)
+        self.value = value
 
 
 class Kind(NamedTuple):
@@ -29,25 +41,23 @@ class Kind(NamedTuple):
 
     Attributes:
         form: The valid form, to follow "expected".
-        read: Gives the value, or raises ``ValueError``.
+        read: Gives the value, or raises ``ValueError``; `PartlyError` where a part of it is good.
         is_secret: Whether no message may show a value.
+        doubt: Why a value, valid as it is, may not be what was meant; empty where it may.
+        is_inverse: Whether it reads the contrary of what the setting says.
     """
 
     form: str
     read: Callable[[Any], Any]
     is_secret: bool = False
+    doubt: Callable[[Any], str] = lambda _: ""
+    is_inverse: bool = False
 
 
 def shown(value: Any) -> str:
     """A value as a message may show it: short, without a URL's user, password and query."""
     text = _QUERY.sub("?***", _USERINFO.sub(r"\1***@", str(value)))
     return repr(text if len(text) <= 60 else f"{text[:57]}...")  # noqa: PLR2004
-
-
-def port_of(endpoint: str | None) -> int | None:
-    """The port that a URL or a host:port names."""
-    match = _PORT.match(endpoint or "")
-    return int(match[1]) if match else None
 
 
 def did_you_mean(name: str, known: set[str]) -> str:
@@ -107,18 +117,6 @@ def _sequence(value: Any) -> tuple[Any, ...]:
     return tuple(value)
 
 
-def _url(value: Any) -> str:
-    text = _text(value)
-    scheme, separator, rest = text.partition("://")
-    if separator and (scheme.lower() not in {"http", "https"} or not rest.strip("/")):
-        raise ValueError
-    if not separator and not re.fullmatch(r"[\w.-]+:\d+|\[[\da-fA-F:]+\]:\d+", text):
-        raise ValueError
-    if not 0 < (port_of(text) or 1) <= _HIGHEST_PORT:
-        raise ValueError
-    return text
-
-
 def _patterns(value: Any) -> tuple[str, ...]:
     found = _names(value)
     try:
@@ -126,18 +124,6 @@ def _patterns(value: Any) -> tuple[str, ...]:
             re.compile(pattern)
     except re.error as wrong:
         raise ValueError from wrong
-    return found
-
-
-def _headers(value: Any) -> Mapping[str, str]:
-    from urllib.parse import unquote  # noqa: PLC0415 - only where there are headers
-
-    found = {}
-    for pair in _names(value):
-        name, equals, content = pair.partition("=")
-        if not equals or not re.fullmatch(r"[!#$%&'*+.^_`|~\w-]+", name.strip()):
-            raise ValueError
-        found[unquote(name.strip()).lower()] = unquote(content.strip())
     return found
 
 
@@ -151,17 +137,13 @@ def _hook(value: Any) -> str:
 TEXT = Kind("text", _text)
 FLAG = Kind("true or false", _flag)
 STANDARD_FLAG = Kind("true or false", _standard_flag)
-DISABLED_FLAG = Kind("true or false", lambda value: not _standard_flag(value))
+DISABLED_FLAG = Kind("true or false", lambda value: not _standard_flag(value), is_inverse=True)
 NAMES = Kind("names separated by commas", _names)
 PATTERNS = Kind("regular expressions separated by commas", _patterns)
-HEADERS = Kind("name=value, percent-encoded, separated by commas", _headers, is_secret=True)
 HOOK = Kind("package.module:function", _hook)
 PREFERENCES = Kind("library=upstream or library=eai, separated by commas", _preferences)
 MAPPING = Kind("a mapping", _mapping)
 SEQUENCE = Kind("a list", _sequence)
-ENDPOINT = Kind(
-    "a URL such as http://collector:4318, or host:port for gRPC, with a port up to 65535", _url
-)
 
 
 def choices(*allowed: str) -> Kind:
@@ -176,20 +158,38 @@ def choices(*allowed: str) -> Kind:
     return Kind(f"names separated by commas out of {', '.join(allowed)}; or none", read)
 
 
-def duration(unit: str) -> Kind:
-    """A duration in seconds; a number without a unit is in the one given: ``ms`` or ``s``."""
+def duration(unit: str, *, above_zero: bool = False, doubtful: float = 0) -> Kind:
+    """
+    A duration in seconds.
+
+    Args:
+        unit: That of a number without one: ``ms`` or ``s``.
+        above_zero: Whether 0 is wrong.
+        doubtful: A number without a unit is taken for one in the other unit up to here, where the
+            unit is ``ms``, or from here on, where it is ``s``.
+    """
+    bare, other = {"ms": ("milliseconds", "s"), "s": ("seconds", "ms")}[unit]
 
     def read(value: Any) -> float:
         match = None if isinstance(value, bool) else _DURATION.fullmatch(str(value).strip())
         if match is None:
             raise ValueError
         seconds = float(match[1]) * _SECONDS[(match[2] or unit).lower()]
-        if not math.isfinite(seconds) or seconds < 0:
+        if not math.isfinite(seconds) or seconds < 0 or (above_zero and not seconds):
             raise ValueError
         return seconds
 
-    bare = {"ms": "milliseconds", "s": "seconds"}[unit]
-    return Kind(f"a duration such as 500ms or 5s, or a number of {bare}", read)
+    def doubt(value: Any) -> str:
+        match = _DURATION.fullmatch(str(value).strip())
+        if not doubtful or match is None or match[2]:
+            return ""
+        number = float(match[1])
+        is_doubtful = 0 < number <= doubtful if unit == "ms" else number >= doubtful
+        return f"is {number:g} {bare}; {number:g}{other} is more usual" if is_doubtful else ""
+
+    above = " above 0" if above_zero else ""
+    form = f"a duration{above} such as 500ms or 5s, or a number of {bare}"
+    return Kind(form, read, doubt=doubt)
 
 
 def number(low: float, high: float = math.inf) -> Kind:

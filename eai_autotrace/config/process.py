@@ -7,6 +7,7 @@ from functools import cache
 from typing import TYPE_CHECKING
 
 from eai_autotrace.config.load import load
+from eai_autotrace.config.shield import prepare_import, silence
 
 if TYPE_CHECKING:
     from eai_autotrace.config.settings import Config
@@ -22,6 +23,8 @@ def configuration() -> Config:
         _show_logs(loaded.config.log_level)
     for problem in loaded.problems:
         _logger.warning("%s", problem)
+    silence(problem.source for problem in loaded.problems)
+    prepare_import()
     return loaded.config
 
 

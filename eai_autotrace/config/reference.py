@@ -30,6 +30,8 @@ GROUPS = (
     "Messaging",
     "LLM",
     "Exceptions",
+    "Metrics",
+    "Logs",
     "Diagnosis",
     "Limits",
     "Privacy",
@@ -54,7 +56,7 @@ An empty variable counts as not set. A wrong value is reported in one line and n
 
 Exporters add up: those of `OTEL_TRACES_EXPORTER`, the older names' and the file's. Where nothing names one, it is `otlp`.
 
-OpenTelemetry's exporters of metrics and logs read `OTEL_EXPORTER_OTLP_METRICS_HEADERS` and the like by themselves; they work as documented there.
+Limits are whole numbers of 0 or more; OpenTelemetry has no word for "unlimited". Without a limit of its own, a span, event, link or log record has that of all attributes.
 """
 
 EXAMPLE = """\

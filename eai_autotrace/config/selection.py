@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 from typing import Final
 
-from eai_autotrace.config.parse import port_of
+from eai_autotrace.config.addresses import port_of
 
 NAME: Final = "eai"
 """Our distro and our configurator among OpenTelemetry's entry points."""

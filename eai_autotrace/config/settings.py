@@ -11,6 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
+from eai_autotrace.config.addresses import ENDPOINT
 from eai_autotrace.config.database import DatabaseSettings
 from eai_autotrace.config.exceptions import ExceptionSettings
 from eai_autotrace.config.fields import SETTING, Setting, setting
@@ -20,7 +21,6 @@ from eai_autotrace.config.messaging import MessagingSettings
 from eai_autotrace.config.otlp import OtlpSettings
 from eai_autotrace.config.parse import (
     DISABLED_FLAG,
-    ENDPOINT,
     FLAG,
     MAPPING,
     NAMES,
@@ -33,6 +33,7 @@ from eai_autotrace.config.parse import (
     integer,
     number,
 )
+from eai_autotrace.config.sdk import SdkSettings
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -48,7 +49,7 @@ _EXPORTER_NAMES: Final = {
 
 _COMPRESSION = choice("none", "gzip", "deflate")
 _SECONDS = duration("s")
-_MILLISECONDS = duration("ms")
+_DELAY = duration("ms", doubtful=30)
 
 
 def _exporter(name: str, **more: Any) -> Any:
@@ -90,12 +91,17 @@ def _not_yet(what: str) -> str:
 _NO_EXPORTER = _not_yet("exporter of this name; use otlp")
 
 
-_EMPTY: Final[dict[str, Mapping[str, Any]]] = {"prefer": {}, "privacy": {}}
+_EMPTY: Final[dict[str, Mapping[str, Any]]] = {
+    "prefer": {},
+    "privacy": {},
+    "resource_attributes": {},
+}
 
 
 @dataclass(frozen=True, init=False, repr=False, eq=False)
 class Config(
     OtlpSettings,
+    SdkSettings,
     HttpSettings,
     DatabaseSettings,
     MessagingSettings,
@@ -221,7 +227,7 @@ class Config(
     batch_schedule_delay: float = setting(
         5.0,
         "How long a span waits for others at most.",
-        _MILLISECONDS,
+        _DELAY,
         variables=("OTEL_BSP_SCHEDULE_DELAY",),
         yaml="processing.batch.timeout",
         group="Batches",
@@ -230,7 +236,7 @@ class Config(
     batch_export_timeout: float = setting(
         30.0,
         "How long sending one batch may take.",
-        _MILLISECONDS,
+        duration("ms", above_zero=True, doubtful=60),
         variables=("OTEL_BSP_EXPORT_TIMEOUT",),
         group="Batches",
     )

@@ -33,6 +33,8 @@ if TYPE_CHECKING:
     Redact = Callable[[ReadableSpan], None]
 
 _FULL: Final = "queue_full"
+# Seconds: with less than that the thread would do nothing but look.
+_SHORTEST_DELAY: Final = 0.005
 
 _logger = logging.getLogger("eai_autotrace.export")
 
@@ -66,7 +68,7 @@ class Pipeline(SpanProcessor):
     ) -> None:
         self._size = queue_size
         self._batch = batch_size
-        self._delay = delay
+        self._delay = max(delay, _SHORTEST_DELAY)
         self._redact = redact
         self._closed = False
         self._lanes = [Lane(exporter, queue_size, timeout) for exporter in exporters]

@@ -31,6 +31,11 @@ VALID = {
         "service_name": "a b",
         "service_version": "2",
         "environment": "x",
+        "resource_attributes": {
+            "service.name": "a b",
+            "service.version": "2",
+            "deployment.environment.name": "x",
+        },
     },
     "TRACE_SAMPLE_RATIO=0.5": {"sampling_ratio": 0.5},
     "OTEL_TRACES_SAMPLER=always_off": {"traces_sampler": "always_off"},
@@ -82,7 +87,7 @@ INVALID = {
     "OTLP_COMPRESSION=zip": ("'zip' is not valid, expected none, gzip or deflate; it is ignored"),
     "OTEL_EXPORTER_OTLP_ENDPOINT=ftp://user:secret@host": (
         "'ftp://***@host' is not valid, expected a URL such as http://collector:4318, or host:port"
-        " for gRPC, with a port up to 65535; it is ignored"
+        " for gRPC; it is ignored"
     ),
     "OTEL_EAI_PREFER=asyncpg": (
         "'asyncpg' is not valid, expected library=upstream or library=eai, separated by commas;"

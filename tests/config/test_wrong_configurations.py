@@ -27,7 +27,7 @@ logging.basicConfig(level=logging.INFO, format="%(message)s")
 name = sys.argv[1]
 with trace.get_tracer("program").start_as_current_span(name):
     print("at work")
-metrics.get_meter("program").create_counter(name.replace(" ", "_")).add(1)
+metrics.get_meter("program").create_counter("runs").add(1, {"case": name})
 _logs.get_logger("program").emit(body=name)
 sys.exit(3)
 """
@@ -78,6 +78,93 @@ CASES = {
     "one exporter of two": Case(
         {"OTEL_TRACES_EXPORTER": "otlp,nosuch"},
         (_otlp_is_used("TRACES").replace("'otlp' is used", "it is left out"),),
+    ),
+}
+
+
+_WHOLE = "a whole number of 0 or more"
+_ABOVE_ZERO = "a duration above 0 such as 500ms or 5s, or a number of milliseconds"
+_PAIRS = "name=value, percent-encoded, separated by commas"
+_DETECTORS = "known are host, os, otel, process, service_instance"
+_SAMPLERS = (
+    "always_off, always_on, parentbased_always_off, parentbased_always_on,"
+    " parentbased_traceidratio, traceidratio"
+)
+
+# B7: what the SDK reads by itself, and a value that it does not take.
+READ_BY_THE_SDK = {
+    "OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT=unlimited": _WHOLE,
+    "OTEL_ATTRIBUTE_VALUE_LENGTH_LIMIT=4k": _WHOLE,
+    "OTEL_SPAN_EVENT_COUNT_LIMIT=-1": _WHOLE,
+    "OTEL_ATTRIBUTE_COUNT_LIMIT=1.5": _WHOLE,
+    "OTEL_LOGRECORD_ATTRIBUTE_COUNT_LIMIT=none": _WHOLE,
+    "OTEL_METRICS_EXEMPLAR_FILTER=foo": "trace_based, always_on or always_off",
+    "OTEL_METRIC_EXPORT_INTERVAL=0": _ABOVE_ZERO,
+    "OTEL_METRIC_EXPORT_TIMEOUT=soon": _ABOVE_ZERO,
+    "OTEL_BLRP_SCHEDULE_DELAY=-5": _ABOVE_ZERO,
+    "OTEL_BLRP_MAX_QUEUE_SIZE=0": "a whole number of 1 or more",
+    "OTEL_EXPORTER_OTLP_TIMEOUT=0": _ABOVE_ZERO,
+    "OTEL_EXPORTER_OTLP_LOGS_TIMEOUT=never": _ABOVE_ZERO,
+    "OTEL_EXPORTER_OTLP_METRICS_COMPRESSION=zip": "none, gzip or deflate",
+    "OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE=x": "cumulative, delta or lowmemory",
+    "OTEL_EXPORTER_OTLP_METRICS_DEFAULT_HISTOGRAM_AGGREGATION=x": (
+        "explicit_bucket_histogram or base2_exponential_bucket_histogram"
+    ),
+    "OTEL_PYTHON_SDK_INTERNAL_METRICS_ENABLED=maybe": "true or false",
+}
+
+
+def _ignored(assignment, form, **more):
+    name, _, value = assignment.partition("=")
+    line = f"{name}: {value!r} is not valid, expected {form}; it is ignored"
+    return Case({name: value, **more}, (line,))
+
+
+CASES |= {
+    **{name: _ignored(name, form) for name, form in READ_BY_THE_SDK.items()},
+    "by gRPC": _ignored(
+        "OTEL_EXPORTER_OTLP_METRICS_TIMEOUT=5 seconds",
+        _ABOVE_ZERO,
+        OTEL_EXPORTER_OTLP_ENDPOINT=GRPC,
+        OTEL_EXPORTER_OTLP_PROTOCOL="grpc",
+    ),
+    "units by gRPC": Case(
+        {
+            "OTEL_EXPORTER_OTLP_METRICS_TIMEOUT": "5s",
+            "OTEL_EXPORTER_OTLP_LOGS_TIMEOUT": "1m",
+            "OTEL_EXPORTER_OTLP_ENDPOINT": GRPC,
+            "OTEL_EXPORTER_OTLP_PROTOCOL": "grpc",
+        }
+    ),
+    "logs batch": Case(
+        {"OTEL_BLRP_MAX_QUEUE_SIZE": "10", "OTEL_BLRP_MAX_EXPORT_BATCH_SIZE": "20"},
+        ("OTEL_BLRP_MAX_EXPORT_BATCH_SIZE: 20 is more than the 10 that may wait; 10 is used",),
+    ),
+    "detector": Case(
+        {"OTEL_EXPERIMENTAL_RESOURCE_DETECTORS": "nosuch,process"},
+        (
+            "OTEL_EXPERIMENTAL_RESOURCE_DETECTORS: 'nosuch' is left out: not installed,"
+            f" {_DETECTORS}",
+        ),
+    ),
+    "resource attributes": Case(
+        {"OTEL_RESOURCE_ATTRIBUTES": "a=1,secret,b=2"},
+        (f"OTEL_RESOURCE_ATTRIBUTES: pair 2 is not valid, expected {_PAIRS}; it is left out",),
+    ),
+    "sampler": Case(
+        {"OTEL_TRACES_SAMPLER": "nosuch"},
+        (
+            "OTEL_TRACES_SAMPLER: 'nosuch' is not installed,"
+            f" known are {_SAMPLERS}; the default is used",
+        ),
+    ),
+    "sampler's argument": Case(
+        {"OTEL_TRACES_SAMPLER": "traceidratio", "OTEL_TRACES_SAMPLER_ARG": "100%"},
+        ("OTEL_TRACES_SAMPLER_ARG: '100%' is not valid, expected a number from 0 to 1; 1 is used",),
+    ),
+    "credentials": Case(
+        {"OTEL_PYTHON_EXPORTER_OTLP_HTTP_METRICS_CREDENTIAL_PROVIDER": "nosuch"},
+        ("the provider of credentials 'nosuch' is not installed; metrics are sent without it",),
     ),
 }
 
@@ -138,11 +225,14 @@ def runs(request, receiver):
 def _arrived(receiver, name):
     spans = {span.name for span in receiver.spans()}
     metrics = {
-        metric.name.replace("_", " ")
+        attribute.value.string_value
         for export in receiver.metrics()
         for resource in export.resource_metrics
         for scope in resource.scope_metrics
         for metric in scope.metrics
+        if metric.name == "runs"
+        for point in metric.sum.data_points
+        for attribute in point.attributes
     }
     logs = {
         record.body.string_value

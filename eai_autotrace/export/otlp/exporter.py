@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import math
 import time
+from base64 import b64encode
 from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
+from urllib.parse import unquote
 
 from eai_autotrace.export.otlp.encode import Encoder
 from eai_autotrace.export.otlp.wire import fields
@@ -66,18 +69,20 @@ class OtlpExporter:
 
     Args:
         transport: The way to the server.
+        longest: How long one export may take at most, in seconds.
     """
 
     name = "otlp"
 
-    def __init__(self, transport: Transport) -> None:
+    def __init__(self, transport: Transport, longest: float = math.inf) -> None:
         self._transport = transport
+        self._longest = longest
         self._encoder = Encoder()
         self._most: int | None = None  # spans in one request
 
     def export(self, spans: Sequence[ReadableSpan], timeout: float) -> Outcome:
         """Send spans; those before a part that may be sent later are settled."""
-        deadline = time.monotonic() + timeout
+        deadline = time.monotonic() + min(timeout, self._longest)
         taken = dropped = 0
         said = Outcome("ok")
         while taken < len(spans):
@@ -105,6 +110,17 @@ class OtlpExporter:
     def shutdown(self) -> None:
         """Let go of connections."""
         self._transport.close()
+
+
+def without_userinfo(endpoint: str) -> tuple[str, Mapping[str, str]]:
+    """An endpoint without user and password, and the header that says these."""
+    scheme, separator, rest = endpoint.partition("://")
+    place, slash, path = (rest if separator else endpoint).partition("/")
+    userinfo, _, host = place.rpartition("@")
+    url = f"{scheme}{separator}{host}{slash}{path}" if separator else f"{host}{slash}{path}"
+    if not userinfo:
+        return url, {}
+    return url, {"authorization": f"Basic {b64encode(unquote(userinfo).encode()).decode()}"}
 
 
 def answer(body: bytes) -> Outcome:

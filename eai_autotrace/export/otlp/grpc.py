@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 from opentelemetry.instrumentation.utils import suppress_instrumentation
 
 from eai_autotrace import __version__
-from eai_autotrace.export.otlp.exporter import TOO_LARGE, answer, shown
+from eai_autotrace.export.otlp.exporter import TOO_LARGE, answer, shown, without_userinfo
 from eai_autotrace.export.otlp.wire import fields
 from eai_autotrace.export.result import Outcome
 
@@ -39,8 +39,8 @@ class Grpc:
     """
 
     def __init__(self, connection: Connection) -> None:
-        scheme, separator, rest = connection.endpoint.partition("://")
-        self._target = (rest if separator else connection.endpoint).rpartition("@")[2].rstrip("/")
+        scheme, separator, rest = without_userinfo(connection.endpoint)[0].partition("://")
+        self._target = (rest if separator else scheme).rstrip("/")
         self._is_plain = scheme.lower() == "http" if separator else connection.insecure
         self._connection = connection
         self._metadata = tuple((k.lower(), v) for k, v in connection.headers.items())

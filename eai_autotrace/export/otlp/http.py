@@ -8,18 +8,17 @@ Proxies are used as the variables ``HTTP_PROXY``, ``HTTPS_PROXY`` and ``NO_PROXY
 
 from __future__ import annotations
 
-import base64
 import email.utils
 import os
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
-from urllib.parse import unquote, urlsplit
+from urllib.parse import urlsplit
 
 from opentelemetry.instrumentation.utils import suppress_instrumentation
 
 from eai_autotrace import __version__
-from eai_autotrace.export.otlp.exporter import TOO_LARGE, answer, shown
+from eai_autotrace.export.otlp.exporter import TOO_LARGE, answer, shown, without_userinfo
 from eai_autotrace.export.otlp.wire import fields
 from eai_autotrace.export.result import Outcome
 
@@ -45,14 +44,13 @@ class Http:
     """
 
     def __init__(self, connection: Connection) -> None:
-        url = urlsplit(connection.endpoint)
-        userinfo, _, host = url.netloc.rpartition("@")
-        self._url = url._replace(netloc=host).geturl()
+        self._url, authorization = without_userinfo(connection.endpoint)
+        self._place = self._url.partition("?")[0]
         self._connection = connection
         self._headers = {
             "content-type": _PROTOBUF,
             "user-agent": f"eai-autotrace/{__version__}",
-            **({"authorization": _basic(userinfo)} if userinfo else {}),
+            **authorization,
             **connection.headers,
         }
         if connection.compression != "none":
@@ -77,13 +75,15 @@ class Http:
             # A connection that is refused is a kind of timeout to urllib3.
             refused = isinstance(error, exceptions.NewConnectionError)
             if isinstance(error, exceptions.TimeoutError) and not refused:
-                return Outcome("retry", "timeout", f"{self._url} gave no answer in {timeout:.3g} s")
-            return Outcome("retry", "connection", f"{self._url}: {_reason(error)}")
+                return Outcome(
+                    "retry", "timeout", f"{self._place} gave no answer in {timeout:.3g} s"
+                )
+            return Outcome("retry", "connection", f"{self._place}: {_reason(error)}")
         except OSError as error:
             message = f"{error.filename} cannot be read: {error.strerror}"
             return Outcome("rejected", "configuration", message)
         except ValueError as error:
-            return Outcome("rejected", "configuration", f"{self._url}: {shown(str(error))}")
+            return Outcome("rejected", "configuration", f"{self._place}: {shown(str(error))}")
 
     def close(self) -> None:
         """Close the connections."""
@@ -143,7 +143,7 @@ class Http:
         if status in _OK:
             return answer(body) if headers.get("content-type") == _PROTOBUF else Outcome("ok")
         reason = f"http_{status}"
-        message = f"{self._url} answers {status}: {_message(headers, body)}"
+        message = f"{self._place} answers {status}: {_message(headers, body)}"
         if status == _TOO_LARGE:
             return Outcome("rejected", TOO_LARGE, message)
         if status in _LATER:
@@ -151,7 +151,7 @@ class Http:
         if status in _REDIRECTS:
             where = shown(headers.get("location", "nowhere"))
             message = (
-                f"{self._url} answers {status} and points to {where}: set that as the endpoint"
+                f"{self._place} answers {status} and points to {where}: set that as the endpoint"
             )
         return Outcome("rejected", reason, message)
 
@@ -166,10 +166,6 @@ def _compressed(how: str, body: bytes) -> bytes:
 
         return zlib.compress(body)
     return body
-
-
-def _basic(userinfo: str) -> str:
-    return f"Basic {base64.b64encode(unquote(userinfo).encode()).decode()}"
 
 
 def _reason(error: BaseException) -> str:
