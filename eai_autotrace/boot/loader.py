@@ -20,10 +20,11 @@ import wrapt
 from opentelemetry.instrumentation.dependencies import get_dependency_conflicts
 from opentelemetry.util._importlib_metadata import entry_points
 
+from eai_autotrace.config.parse import did_you_mean, shown
 from eai_autotrace.instrumentors._libraries import LIBRARIES
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
     from importlib.metadata import EntryPoint
     from types import ModuleType
 
@@ -46,6 +47,9 @@ class _Reason(NamedTuple):
     text: str
 
 
+_DISABLED = _Reason(logging.DEBUG, "it is disabled")
+
+
 class Loader:
     """
     Decides about each instrumentor's entry point, and activates it.
@@ -56,6 +60,12 @@ class Loader:
 
     def __init__(self, config: Config) -> None:
         self._config = config
+        self._disabled = {_plain(name) for name in config.disabled_instrumentations}
+        for variable, names in (
+            ("OTEL_EAI_PREFER", config.prefer),
+            ("OTEL_PYTHON_DISABLED_INSTRUMENTATIONS", config.disabled_instrumentations),
+        ):
+            _report_typos(variable, names)
 
     def load(self, entry_point: EntryPoint, **kwargs: Any) -> None:
         """Activate an entry point's instrumentor unless another one traces its library."""
@@ -73,8 +83,7 @@ class Loader:
         """Whether an instrumentor is ours, and another project's is there for the same library."""
         names = {name for name, ours in self._ours.items() if ours == entry_point}
         return any(
-            _library(other.name) in names
-            and other.name not in self._config.disabled_instrumentations
+            _library(other.name) in names and _plain(other.name) not in self._disabled
             for other in entry_points(group=_GROUP)
             if not _is_ours(other)
         )
@@ -84,8 +93,10 @@ class Loader:
             return _Reason(logging.DEBUG, "tracing is switched off")
         if _is_ours(entry_point):
             return self._reason_against_ours(entry_point)
+        if _plain(entry_point.name) in self._disabled:
+            return _DISABLED
         ours = self._ours.get(_library(entry_point.name))
-        if ours is None or ours.name in self._config.disabled_instrumentations:
+        if ours is None:
             return None
         if self._reason_against_ours(ours) is not None:
             return None
@@ -93,6 +104,8 @@ class Loader:
         return _Reason(logging.INFO, f"{ours.name} traces this library; {switch} reverses that")
 
     def _reason_against_ours(self, entry_point: EntryPoint) -> _Reason | None:
+        if self._is_disabled(entry_point):
+            return _DISABLED
         if self._config.prefer.get(_library(entry_point.name)) == "upstream":
             return _Reason(logging.INFO, "another project's is preferred")
         if not _is_installed(entry_point):
@@ -104,6 +117,12 @@ class Loader:
             return _Reason(logging.DEBUG, f"{conflict.required} is not installed")
         text = f"it is tested with {conflict.required}, installed is {conflict.found}"
         return _Reason(logging.INFO, text)
+
+    def _is_disabled(self, ours: EntryPoint) -> bool:
+        """Whether one of ours is disabled by its name, or its library by another project's name."""
+        library = _library(ours.name)
+        names = {_plain(ours.name), library, *LIBRARIES[library].supersedes}
+        return not names.isdisjoint(self._disabled)
 
     @cached_property
     def _ours(self) -> dict[str, EntryPoint]:
@@ -170,10 +189,27 @@ def _is_installed(entry_point: EntryPoint) -> bool:
         return True
 
 
+def _report_typos(variable: str, names: Iterable[str]) -> None:
+    """One line for each name that is close to an instrumentor's; others may be installed elsewhere."""
+    if not names:
+        return
+    known = {_plain(entry_point.name) for entry_point in entry_points(group=_GROUP)}
+    known |= {_library(name) for name in known} | LIBRARIES.keys()
+    for name in names:
+        hint = "" if _plain(name) in {*known, "*"} else did_you_mean(_plain(name), known)
+        if hint:
+            _logger.warning("%s: there is no instrumentor %s%s", variable, shown(name), hint)
+
+
 def _is_ours(entry_point: EntryPoint) -> bool:
     return entry_point.value.startswith(_PACKAGE)
 
 
 def _library(entry_point_name: str) -> str:
     """The library of an entry point, as in ``eai_aio_pika`` and ``aio-pika``: ``aio_pika``."""
-    return entry_point_name.lower().replace("-", "_").removeprefix(_PREFIX)
+    return _plain(entry_point_name).removeprefix(_PREFIX)
+
+
+def _plain(name: str) -> str:
+    """A name as it is compared: ``aio-pika`` and ``aio_pika`` are one."""
+    return name.strip().lower().replace("-", "_")

@@ -13,6 +13,7 @@ from dataclasses import fields
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from eai_autotrace.config.fields import SETTING, Setting
+from eai_autotrace.config.names import meant_by, standard_names
 from eai_autotrace.config.otlp import SIGNALS
 from eai_autotrace.config.parse import PartlyError, did_you_mean, number, shown
 from eai_autotrace.config.settings import Config
@@ -196,7 +197,16 @@ def _resource_attributes(environ: Mapping[str, str]) -> dict[str, str]:
 
 
 def _unknown_variables(environ: Mapping[str, str]) -> Iterator[Problem]:
-    known = {name for name in variables() if name.startswith(_OURS)}
-    for name in environ:
-        if name.startswith(_OURS) and name not in known:
-            yield Problem(name, f"is not a setting{did_you_mean(name, known)}")
+    """Each of ours that there is not; of the others, those that are close to a standard name."""
+    named = [name for name in environ if name.upper().startswith("OTEL_")]
+    read = set(variables())
+    unknown = [name for name in named if name not in read]
+    if not unknown:
+        return
+    ours = {name for name in read if name.startswith(_OURS)}
+    standard = standard_names() | read
+    for name in unknown:
+        if name.startswith(_OURS):
+            yield Problem(name, f"is not a setting{did_you_mean(name, ours)}")
+        elif name not in standard and (meant := meant_by(name, standard)):
+            yield Problem(name, f"is not a variable of OpenTelemetry; did you mean {meant!r}?")

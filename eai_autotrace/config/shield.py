@@ -13,6 +13,8 @@ import re
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final
 
+from eai_autotrace.config.addresses import HEADERS
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
@@ -55,20 +57,26 @@ _WITHOUT_NAME: Final = (
 @contextmanager
 def hidden_from_sdk() -> Iterator[None]:
     """Take what the SDK cannot read out of the environment, for as long as it is made."""
-    hidden = {
-        name: os.environ.pop(name)
-        for name, readable in _READABLE.items()
-        if not readable.fullmatch(os.environ.get(name, "0"))
-    }
+    hidden = {name: os.environ.pop(name) for name in list(os.environ) if _is_unreadable(name)}
     try:
         yield
     finally:
         os.environ.update(hidden)
 
 
+def _is_unreadable(name: str) -> bool:
+    value = os.environ.get(name, "")
+    if _HEADERS.fullmatch(name):
+        try:
+            HEADERS.read(value)
+        except ValueError:
+            return True
+    return name in _READABLE and not _READABLE[name].fullmatch(value)
+
+
 def prepare_import() -> None:
     """Import the SDK's traces now if their import would fail later, wherever it is."""
-    if not _READABLE[_IMPORTED].fullmatch(os.environ.get(_IMPORTED, "0")):
+    if _IMPORTED in os.environ and _is_unreadable(_IMPORTED):
         with hidden_from_sdk():
             import opentelemetry.sdk.trace  # noqa: F401, PLC0415 - takes long, and this is rare
 

@@ -25,7 +25,12 @@ PREFERENCES = {
     "upstream preferred": ({"OTEL_EAI_PREFER": "asyncpg=upstream"}, "upstream"),
     "ours preferred": ({"OTEL_EAI_PREFER": "asyncpg=eai"}, "ours"),
     "ours disabled": ({"OTEL_PYTHON_DISABLED_INSTRUMENTATIONS": "eai_asyncpg"}, "upstream"),
-    "upstream disabled": ({"OTEL_PYTHON_DISABLED_INSTRUMENTATIONS": "asyncpg"}, "ours"),
+    "the library disabled": ({"OTEL_PYTHON_DISABLED_INSTRUMENTATIONS": "asyncpg"}, "nobody"),
+    "in capitals": ({"OTEL_PYTHON_DISABLED_INSTRUMENTATIONS": " AsyncPG ,x"}, "nobody"),
+    "ours by another spelling": (
+        {"OTEL_PYTHON_DISABLED_INSTRUMENTATIONS": "EAI-asyncpg"},
+        "upstream",
+    ),
     "both disabled": ({"OTEL_PYTHON_DISABLED_INSTRUMENTATIONS": "asyncpg,eai_asyncpg"}, "nobody"),
     "all disabled": ({"OTEL_PYTHON_DISABLED_INSTRUMENTATIONS": "*"}, "nobody"),
 }
@@ -41,6 +46,43 @@ def test_one_instrumentor_for_each_library(run_python, name):
     done = run_python(WHOSE, wrapped=True, **QUIET, **environ)
 
     assert (done.stdout, done.stderr) == (f"{expected}\n", "")
+
+
+WHOSE_PIKA = WHOSE.replace("asyncpg.connection.Connection.execute", "aio_pika.Exchange.publish")
+WHOSE_PIKA = WHOSE_PIKA.replace("import asyncpg", "import aio_pika")
+
+
+@pytest.mark.parametrize("name", ["aio-pika", "aio_pika"])
+def test_a_disabled_name_may_be_written_either_way(run_python, name):
+    """
+    A library's name means ours and another project's, with a hyphen or an underscore (case D4).
+    """
+    done = run_python(WHOSE_PIKA, wrapped=True, OTEL_PYTHON_DISABLED_INSTRUMENTATIONS=name, **QUIET)
+
+    assert (done.stdout, done.stderr) == ("nobody\n", "")
+
+
+TYPOS = {
+    "OTEL_EAI_PREFER=asyncgp=upstream": "'asyncgp'; did you mean 'asyncpg'?",
+    "OTEL_EAI_PREFER=aio-pikka=upstream": "'aio_pikka'; did you mean 'aio_pika'?",
+    "OTEL_PYTHON_DISABLED_INSTRUMENTATIONS=asyncgp": "'asyncgp'; did you mean 'asyncpg'?",
+    "OTEL_PYTHON_DISABLED_INSTRUMENTATIONS=eai_fastpi": "'eai_fastpi'; did you mean 'eai_fastapi'?",
+    "OTEL_PYTHON_DISABLED_INSTRUMENTATIONS=aws-lambda,boto3": None,
+}
+
+
+@pytest.mark.parametrize("assignment", TYPOS)
+def test_a_typo_in_a_name_is_told(run_python, assignment):
+    """
+    A name close to an instrumentor's is told in one line; others may be installed elsewhere (D4).
+    """
+    variable, _, value = assignment.partition("=")
+    told = TYPOS[assignment]
+
+    done = run_python(WHOSE, wrapped=True, **{variable: value}, **QUIET)
+
+    line = f"{variable}: there is no instrumentor {told}\n" if told else ""
+    assert (done.stdout, done.stderr) == ("ours\n", line)
 
 
 @pytest.mark.parametrize("version", ["0.26.0", "1.0.0"])

@@ -107,6 +107,61 @@ def test_a_wrong_variable_is_reported_once(assignment):
     assert _changed({name: value}) == ({}, [f"{name}: {INVALID[assignment]}"])
 
 
+TYPOS = {
+    "OTEL_EXPORTER_OTLP_ENDPONT": "OTEL_EXPORTER_OTLP_ENDPOINT",
+    "OTEL_EXPORTER_OLTP_ENDPOINT": "OTEL_EXPORTER_OTLP_ENDPOINT",
+    "OTEL_EXPORTER_OTLP_TRACE_ENDPOINT": "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT",
+    "OTEL_TRACE_SAMPLER": "OTEL_TRACES_SAMPLER",
+    "OTEL_SERVICE_NAMES": "OTEL_SERVICE_NAME",
+    "OTEL_SERVICENAME": "OTEL_SERVICE_NAME",
+    "otel_service_name": "OTEL_SERVICE_NAME",
+    "OTEL_LOG_EXPORTER": "OTEL_LOGS_EXPORTER",
+    "OTEL_METRIC_EXPORTER": "OTEL_METRICS_EXPORTER",
+    "OTEL_METRICS_EXPORT_INTERVAL": "OTEL_METRIC_EXPORT_INTERVAL",
+    "OTEL_RESOURCE_ATTRIBUTE": "OTEL_RESOURCE_ATTRIBUTES",
+    "OTEL_PROPAGATOR": "OTEL_PROPAGATORS",
+    "OTEL_SDK_DISABLE": "OTEL_SDK_DISABLED",
+}
+
+
+@pytest.mark.parametrize("name", TYPOS)
+def test_a_typo_in_a_standard_name_is_told(name):
+    """
+    A variable close to one of OpenTelemetry's is told, without its value (case D4).
+    """
+    problems = [str(problem) for problem in load({name: "secret"}).problems]
+
+    assert problems == [
+        f"{name}: is not a variable of OpenTelemetry; did you mean {TYPOS[name]!r}?"
+    ]
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "OTEL_PYTHON_FASTAPI_EXCLUDED_URLS",
+        "OTEL_PYTHON_DJANGO_TRACED_REQUEST_ATTRS",
+        "OTEL_PYTHON_LOG_CORRELATION",
+        "OTEL_PYTHON_LOG_LEVEL",
+        "OTEL_LOG_LEVEL",
+        "OTEL_PROPAGATORS",
+        "OTEL_EXPORTER_OTLP_PROFILES_ENDPOINT",
+        "OTEL_EXPORTER_JAEGER_ENDPOINT",
+        "OTEL_NODE_RESOURCE_DETECTORS",
+        "OTEL_JAVAAGENT_ENABLED",
+        "OTEL_INSTRUMENTATION_COMMON_DEFAULT_ENABLED",
+        "OTEL_AWS_APPLICATION_SIGNALS_ENABLED",
+        "OTEL_DENO",
+        "OTELCOL_CONFIG",
+    ],
+)
+def test_other_variables_are_somebody_elses(name):
+    """
+    A standard variable that is not read here, or one of another package's, is no news (case D4).
+    """
+    assert load({name: "x"}).problems == ()
+
+
 @pytest.mark.parametrize(
     ("wrong", "name"),
     [

@@ -168,6 +168,53 @@ CASES |= {
     ),
 }
 
+# D1: no value is shown, and what is right is sent.
+_HEADERS = "OTEL_EXPORTER_OTLP_HEADERS"
+_BY_GRPC = {"OTEL_EXPORTER_OTLP_ENDPOINT": GRPC, "OTEL_EXPORTER_OTLP_PROTOCOL": "grpc"}
+_FIRST = (f"{_HEADERS}: pair 1 is not valid, expected {_PAIRS}; it is left out",)
+CASES |= {
+    "colon": Case({_HEADERS: "authorization: Bearer hunter2"}, _FIRST),
+    "colon by gRPC": Case({_HEADERS: "authorization: Bearer hunter2", **_BY_GRPC}, _FIRST),
+    "new line": Case({_HEADERS: "authorization=Bearer%0Ahunter2"}, _FIRST),
+    "not ASCII by gRPC": Case({_HEADERS: "authorization=hunter2%E2%82%AC", **_BY_GRPC}, _FIRST),
+    "some headers": Case(
+        {_HEADERS: "hunter2,x-case=some%20headers,,hunter2: 2,x-b=2"},
+        (f"{_HEADERS}: pairs 1 and 3 are not valid, expected {_PAIRS}; they are left out",),
+    ),
+    "some headers by gRPC": Case(
+        {_HEADERS: "x-case=some%20headers%20by%20gRPC,!=hunter2", **_BY_GRPC},
+        (f"{_HEADERS}: pair 2 is not valid, expected {_PAIRS}; it is left out",),
+    ),
+    "a signal's headers": Case(
+        {
+            "OTEL_EXPORTER_OTLP_METRICS_HEADERS": "hunter2",
+            _HEADERS: "x-case=a%20signal's%20headers",
+        },
+        (
+            f"OTEL_EXPORTER_OTLP_METRICS_HEADERS: pair 1 is not valid, expected {_PAIRS};"
+            " it is left out",
+        ),
+    ),
+    "port": Case(
+        {
+            "OTEL_EXPORTER_OTLP_LOGS_ENDPOINT": "http://me:hunter2@127.0.0.1:99999/v1/logs?key=hunter2"
+        },
+        (
+            "OTEL_EXPORTER_OTLP_LOGS_ENDPOINT: 'http://***@127.0.0.1:99999/v1/logs?***' is not"
+            " valid, expected a URL such as http://collector:4318, or host:port for gRPC;"
+            " it is ignored",
+        ),
+    ),
+    # D4
+    "typo": Case(
+        {"OTEL_EXPORTER_OTLP_ENDPONT": "http://me:hunter2@c"},
+        (
+            "OTEL_EXPORTER_OTLP_ENDPONT: is not a variable of OpenTelemetry;"
+            " did you mean 'OTEL_EXPORTER_OTLP_ENDPOINT'?",
+        ),
+    ),
+}
+
 
 class Run(NamedTuple):
     """A program that has ended."""
@@ -258,6 +305,19 @@ def test_a_wrong_configuration_costs_one_line(runs, receiver, name):
     assert tuple(run.stderr.splitlines()) == case.lines
     assert (run.returncode, run.stdout) == (3, "at work\n")
     assert _arrived(receiver, name) == case.arrives
+
+
+@pytest.mark.parametrize("name", ["some headers", "some headers by gRPC", "a signal's headers"])
+def test_right_headers_are_sent_though_others_are_wrong(runs, receiver, name):
+    """
+    One bad pair costs itself only, for all three signals (cases B10, D1).
+    """
+    paths = [
+        request.path for request in receiver.requests() if request.headers.get("x-case") == name
+    ]
+
+    found = {signal for signal in ("trace", "metrics", "logs") if signal in "".join(paths).lower()}
+    assert found == {"trace", "metrics", "logs"}
 
 
 def test_the_program_is_as_it_is_bare():
