@@ -228,6 +228,7 @@ def run_instrumented(otlp_receiver: OtlpReceiver, tmp_path: Path) -> Iterator[Ru
             "OTEL_EXPORTER_OTLP_ENDPOINT": endpoint,
             "OTEL_EXPORTER_OTLP_PROTOCOL": protocol,
             "OTEL_BSP_SCHEDULE_DELAY": "50",
+            "OTEL_SERVICE_NAME": "program",
             **(env or {}),
         }
         program = launch_instrumented(command, environment=environment, folder=folder, cwd=cwd)

@@ -20,6 +20,7 @@ from eai_autotrace.boot.late import LateLoggerProvider, LateMeterProvider
 from eai_autotrace.boot.limits import span_limits
 from eai_autotrace.boot.resource import make_resource
 from eai_autotrace.config.load import RATIO_SAMPLERS
+from eai_autotrace.config.otlp import SIGNALS
 from eai_autotrace.config.parse import shown
 from eai_autotrace.export.pipeline import Pipeline
 from eai_autotrace.spans import TracerProvider
@@ -44,11 +45,19 @@ _STARTED_AS: Final = os.getpid()
 def install(config: Config) -> None:
     """Set the global providers. Never raises."""
     resource = make_resource(config)
+    _report_no_name(config, resource)
     for install_signal in (_install_traces, _install_metrics, _install_logs):
         try:
             install_signal(config, resource)
         except Exception as failure:
             _logger.warning("%s failed", install_signal.__name__, exc_info=failure)
+
+
+def _report_no_name(config: Config, resource: Resource) -> None:
+    name = str(resource.attributes.get("service.name", ""))
+    is_sent = any(set(config.exporters(signal)) - {"console"} for signal in SIGNALS)
+    if is_sent and name.startswith("unknown_service"):
+        _logger.warning("OTEL_SERVICE_NAME: is not set; back ends show %r", name)
 
 
 def _here(resource: Resource) -> Resource:

@@ -173,7 +173,14 @@ def _reconciled(values: dict[str, Any]) -> Iterator[Problem]:
 
 
 def _contradicted(config: Config, told: Mapping[str, str]) -> Iterator[Problem]:
-    """What somebody has said and cannot be had, as nothing else was named in its place."""
+    """What is used as it is said, or cannot be, and is hardly what was meant."""
+    for signal in SIGNALS:
+        own: str | None = getattr(config, f"otlp_{signal}_endpoint")
+        is_bare = own is not None and "/" not in own.partition("://")[2].rstrip("/")
+        if own is not None and is_bare and config.otlp(signal).protocol != "grpc":
+            usual = f"{own.rstrip('/')}/v1/{signal}"
+            message = f"{shown(own)} has no path, and is used as it is; usual is {shown(usual)}"
+            yield Problem(told[f"otlp_{signal}_endpoint"], message)
     is_unnamed = not config.named_traces_exporters and "otlp" in config.exporters("traces")
     if config.otlp_enabled is False and is_unnamed:
         message = (

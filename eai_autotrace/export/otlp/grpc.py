@@ -15,6 +15,7 @@ from opentelemetry.instrumentation.utils import suppress_instrumentation
 
 from eai_autotrace import __version__
 from eai_autotrace.export.otlp.exporter import TOO_LARGE, answer, shown, without_userinfo
+from eai_autotrace.export.otlp.mismatch import cure_grpc, last_error
 from eai_autotrace.export.otlp.wire import fields
 from eai_autotrace.export.result import Outcome
 
@@ -40,7 +41,7 @@ class Grpc:
 
     def __init__(self, connection: Connection) -> None:
         scheme, separator, rest = without_userinfo(connection.endpoint)[0].partition("://")
-        self._target = (rest if separator else scheme).rstrip("/")
+        self._target = (rest if separator else scheme).partition("/")[0]
         self._is_plain = scheme.lower() == "http" if separator else connection.insecure
         self._connection = connection
         self._metadata = tuple((k.lower(), v) for k, v in connection.headers.items())
@@ -62,7 +63,9 @@ class Grpc:
             message = f"{error.filename} cannot be read: {error.strerror}"
             return Outcome("rejected", "configuration", message)
         except ValueError as error:
-            return Outcome("rejected", "configuration", f"{self._target}: {shown(str(error))}")
+            # Such an error may quote the metadata.
+            reason = f"{type(error).__name__} before anything was sent"
+            return Outcome("rejected", "configuration", f"{self._target}: {reason}")
         return answer(response)
 
     def close(self) -> None:
@@ -99,9 +102,13 @@ class Grpc:
 
     def _outcome(self, error: Any) -> Outcome:
         code = error.code().name
-        message = f"{self._target} answers {code}: {shown(error.details() or '')}"
+        details = error.details() or ""
+        cure = cure_grpc(details, is_tls=not self._is_plain)
+        message = f"{self._target} answers {code}: {shown(last_error(details))}"
+        if cure:
+            message = f"{self._target}: {cure}"
         after = _retry_after(error)
-        if code == _EXHAUSTED and "larger than max" in (error.details() or ""):
+        if code == _EXHAUSTED and "larger than max" in details:
             return Outcome("rejected", TOO_LARGE, message)
         if code in _LATER or (code == _EXHAUSTED and after is not None):
             reason = "timeout" if code == "DEADLINE_EXCEEDED" else f"grpc_{code.lower()}"

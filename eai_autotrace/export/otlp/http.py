@@ -19,6 +19,7 @@ from opentelemetry.instrumentation.utils import suppress_instrumentation
 
 from eai_autotrace import __version__
 from eai_autotrace.export.otlp.exporter import TOO_LARGE, answer, shown, without_userinfo
+from eai_autotrace.export.otlp.mismatch import cure_http
 from eai_autotrace.export.otlp.wire import fields
 from eai_autotrace.export.result import Outcome
 
@@ -78,12 +79,15 @@ class Http:
                 return Outcome(
                     "retry", "timeout", f"{self._place} gave no answer in {timeout:.3g} s"
                 )
-            return Outcome("retry", "connection", f"{self._place}: {_reason(error)}")
+            cure = cure_http(str(error), is_tls=self._url.lower().startswith("https:"))
+            return Outcome("retry", "connection", f"{self._place}: {cure or _reason(error)}")
         except OSError as error:
             message = f"{error.filename} cannot be read: {error.strerror}"
             return Outcome("rejected", "configuration", message)
         except ValueError as error:
-            return Outcome("rejected", "configuration", f"{self._place}: {shown(str(error))}")
+            # Such an error may quote a header.
+            reason = f"{type(error).__name__} before anything was sent"
+            return Outcome("rejected", "configuration", f"{self._place}: {reason}")
 
     def close(self) -> None:
         """Close the connections."""
@@ -143,7 +147,8 @@ class Http:
         if status in _OK:
             return answer(body) if headers.get("content-type") == _PROTOBUF else Outcome("ok")
         reason = f"http_{status}"
-        message = f"{self._place} answers {status}: {_message(headers, body)}"
+        said = _message(headers, body)
+        message = f"{self._place} answers {status}: {cure_http(said, is_tls=False) or said}"
         if status == _TOO_LARGE:
             return Outcome("rejected", TOO_LARGE, message)
         if status in _LATER:

@@ -401,7 +401,10 @@ def test_a_server_of_an_unknown_authority(exporters, servers, tmp_path):
     outcome = exporters(_url(server, "https")).export(_spans(1), 10)
 
     assert (outcome.kind, server.requests) == ("retry", [])
-    assert "certificate" in outcome.message
+    assert outcome.message == (
+        f"{_url(server, 'https')}: its certificate is not trusted (unable to get local issuer"
+        " certificate): name its authority's file in OTEL_EXPORTER_OTLP_CERTIFICATE"
+    )
 
 
 def test_a_certificate_that_is_not_there(exporters, servers, tmp_path):
@@ -564,3 +567,76 @@ print([name for name in heavy if name in sys.modules])
 """
 
     assert run_python(code).stdout == "[]\n"
+
+
+_GRPC_TO_HTTP = (
+    "it speaks HTTP, not gRPC: set OTEL_EXPORTER_OTLP_PROTOCOL=http/protobuf, or its port for gRPC,"
+    " as a rule 4317"
+)
+_NOT_TLS = "it does not speak TLS: write http:// instead of https://"
+_ENDS = "it ends the connection without an answer; if it always does, it may want"
+MISMATCHES = {
+    ("http/protobuf", "http", "gRPC"): (
+        "it speaks gRPC, not HTTP: set OTEL_EXPORTER_OTLP_PROTOCOL=grpc, or its port for HTTP,"
+        " as a rule 4318"
+    ),
+    ("http/protobuf", "https", "HTTP"): _NOT_TLS,
+    ("http/protobuf", "https", "gRPC"): _NOT_TLS,
+    ("http/protobuf", "http", "HTTP with TLS"): f"{_ENDS} TLS (https://) or gRPC",
+    ("grpc", "http", "HTTP"): _GRPC_TO_HTTP,
+    ("grpc", "https", "HTTP"): f"{_NOT_TLS}, or set OTEL_EXPORTER_OTLP_INSECURE=true",
+    ("grpc", "https", "gRPC"): f"{_NOT_TLS}, or set OTEL_EXPORTER_OTLP_INSECURE=true",
+    ("grpc", "http", "HTTP with TLS"): f"{_ENDS} TLS (https://)",
+}
+
+
+@pytest.mark.parametrize("mismatch", MISMATCHES)
+def test_a_mismatch_is_told_with_its_cure(exporters, servers, services, tmp_path, mismatch):
+    """
+    Where protocol or TLS are not the server's, the message says what to set (case D5).
+    """
+    protocol, scheme, other = mismatch
+    if other == "gRPC":
+        port = services().port
+    else:
+        port = servers(_contexts(tmp_path, mutual=False)[0] if "TLS" in other else None).port
+    place = f"{HOST}:{port}" if protocol == "grpc" else f"{scheme}://{HOST}:{port}/v1/traces"
+    exporter = exporters(f"{scheme}://{HOST}:{port}/v1/traces", protocol)
+
+    outcome = exporter.export(_spans(1), 5)
+
+    assert (outcome.kind, outcome.message) == ("retry", f"{place}: {MISMATCHES[mismatch]}")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Client sent an HTTP request to an HTTPS server.",
+        "<h1>400 Bad Request</h1> The plain HTTP request was sent to HTTPS port",
+    ],
+)
+def test_a_server_that_asks_for_tls(exporters, servers, text):
+    """
+    What servers of several kinds answer to plain requests is told as the scheme to write (D5).
+    """
+    server = servers()
+    server.answers = [(400, {}, text.encode())]
+
+    outcome = exporters(_url(server)).export(_spans(1), 5)
+
+    assert outcome.message == (
+        f"{_url(server)} answers 400: it speaks TLS: write https:// instead of http://"
+    )
+
+
+@pytest.mark.parametrize("protocol", ["http/protobuf", "grpc"])
+def test_errors_of_libraries_show_no_header(exporters, otlp_receiver, protocol):
+    """
+    A header that a library refuses is not in the message (case D1).
+    """
+    exporter = exporters(otlp_receiver.http_endpoint, protocol, headers={"a": "x\nhunter2"})
+
+    outcome = exporter.export(_spans(1), 5)
+
+    assert outcome.kind == "rejected"
+    assert "hunter2" not in outcome.message
