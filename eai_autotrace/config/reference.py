@@ -93,7 +93,7 @@ tracing:
 
 def page() -> str:
     """The page in Markdown."""
-    defaults = {field.name: _default(field) for field in fields(Config)}
+    defaults = {field.name: _default(field, SETTINGS[field.name]) for field in fields(Config)}
     groups: dict[str, list[str]] = {group: [] for group in GROUPS}
     for name, setting in SETTINGS.items():
         groups[setting.group].append(_row(setting, defaults[name]))
@@ -137,12 +137,23 @@ def _forms(setting: Setting) -> str:
     return "<br>".join([setting.kind.form, *sorted(other)])
 
 
-def _default(field: Any) -> str:
+def _default(field: Any, setting: Setting) -> str:
+    """The default, and that of each source which says the contrary."""
     if field.default is MISSING or field.default in (None, ()):
         return ""
-    value = field.default
+    inverse = {name for name, kind in setting.kinds.items() if kind.is_inverse}
+    if not inverse:
+        return _value(field.default)
+    names = [name for name in (*setting.variables, setting.legacy, setting.yaml) if name]
+    defaults = [(name, field.default is not (name in inverse)) for name in names]
+    return "<br>".join(f"{_code(name)}: {_value(default)}" for name, default in defaults)
+
+
+def _value(value: Any) -> str:
     if isinstance(value, bool):
         return f"`{str(value).lower()}`"
+    if isinstance(value, tuple):
+        return f"`{','.join(value)}`"
     return f"`{value:g}s`" if isinstance(value, float) else f"`{value}`"
 
 

@@ -212,6 +212,18 @@ def test_the_example_has_no_fault(read):
     assert (config.service_name, problems) == ("orders", [])
 
 
+def test_each_default_is_in_its_sources_own_sense():
+    """
+    A variable that says the contrary of the setting has the contrary default (the page once said that the SDK is disabled).
+    """
+    (row,) = [line for line in page().splitlines() if "`OTEL_SDK_DISABLED`" in line]
+
+    assert row == (
+        "| `OTEL_SDK_DISABLED` |  | `enabled` | true or false |"
+        " `OTEL_SDK_DISABLED`: `false`<br>`enabled`: `true` | Whether anything is traced at all. |"
+    )
+
+
 def test_the_page_is_up_to_date(request):
     """
     The reference page is what the settings say.
