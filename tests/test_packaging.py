@@ -14,7 +14,8 @@ import eai_autotrace
 
 ROOT = Path(__file__).parents[1]
 VERSION = eai_autotrace.__version__
-SHADOW = f"opentelemetry/instrumentation/auto_instrumentation/eai_autotrace-{VERSION}.dist-info"
+LOADER = "opentelemetry/instrumentation/auto_instrumentation"
+SHADOW = f"{LOADER}/eai_autotrace-{VERSION}.dist-info"
 WHO = (
     "from opentelemetry import trace;"
     "print(trace.get_tracer_provider().resource.attributes['telemetry.distro.name'])"
@@ -74,6 +75,8 @@ def test_nothing_is_dropped(built):
     expected = _modules(ROOT / "eai_autotrace", "eai_autotrace")
     expected |= _modules(ROOT / "instrumentors", "eai_autotrace/instrumentors")
     expected |= {"eai_autotrace/py.typed", f"{SHADOW}/METADATA", f"{SHADOW}/entry_points.txt"}
+    expected |= {"eai_autotrace.pth", "eai_autotrace/boot/site/eai_autotrace.pth"}
+    expected |= {f"{LOADER}/sitecustomize/__init__.py"}
 
     with zipfile.ZipFile(built[0]) as wheel:
         names = set(wheel.namelist())
@@ -170,6 +173,81 @@ def test_our_distro_is_loaded(installed, layer):
     assert found == "eai-autotrace\n"
 
 
+PROPAGATORS = (
+    "from opentelemetry import propagate; print(sorted(propagate.get_global_textmap().fields))"
+)
+BOTH = ["baggage", "traceparent", "tracestate"]
+KNOWN = "known are b3, b3multi, baggage, jaeger, tracecontext"
+
+
+def told(name, meant, rest):
+    return f"OTEL_PROPAGATORS: {name!r} is no installed propagator{meant}; {KNOWN}; {rest}\n"
+
+
+@pytest.mark.parametrize("layer", ["wrapper", "sitecustomize", "injected", "in code"])
+@pytest.mark.parametrize(
+    ("value", "fields", "line"),
+    [
+        (
+            "tracecontext,jeager",
+            BOTH[1:],
+            told("jeager", "; did you mean 'jaeger'?", "the others are used"),
+        ),
+        ("nosuch", BOTH, told("nosuch", "", "the default is used")),
+        ("TraceContext, Baggage,", BOTH, ""),
+        ("b3", ["b3"], ""),
+        ("nosuch,none", [], ""),
+    ],
+)
+def test_a_wrong_propagator_is_one_line(installed, layer, value, fields, line):
+    """
+    The program starts, however tracing does; the propagators that are known are used (case A5).
+    """
+    loader = _run(installed, "-c", f"import {LOADER.replace('/', '.')} as l; print(l.__path__[0])")
+    folder = Path(loader.strip())
+    command, path = [installed, "-c", PROPAGATORS], ""
+    if layer == "wrapper":
+        command.insert(0, installed.with_name("opentelemetry-instrument"))
+    elif layer == "sitecustomize":
+        path = str(folder)
+    elif layer == "injected":  # into a Python that has nothing of ours, as an operator does it
+        command[0] = Path(sys.base_prefix, "bin", "python3")
+        path = f"{folder}:{folder.parents[2]}"
+    else:
+        command[-1] = (
+            f"import opentelemetry.instrumentation.auto_instrumentation as l;l.initialize();{PROPAGATORS}"
+        )
+
+    done = subprocess.run(
+        command,
+        capture_output=True,
+        check=False,
+        cwd="/",
+        env={
+            "PATH": "/usr/bin:/bin",
+            "PYTHONPATH": path,
+            "OTEL_PROPAGATORS": value,
+            "OTEL_SERVICE_NAME": "orders",
+        },
+        text=True,
+    )
+
+    assert (done.returncode, done.stdout, done.stderr) == (0, f"{fields}\n", line)
+
+
+def test_an_environment_starts_without_us(installed, tmp_path):
+    """
+    What runs at each start of Python in our environment does nothing, and says nothing.
+    """
+    code = "import sys; print([name for name in sys.modules if name.startswith('eai')])"
+
+    assert _run(installed, "-c", code) == "[]\n"
+    line = (ROOT / "eai_autotrace" / "boot" / "site" / "eai_autotrace.pth").read_text()
+    (tmp_path / "left_behind.pth").write_text(line)
+    left = f"import site; site.addsitedir({str(tmp_path)!r}); print('starts')"
+    assert _run(sys.executable, "-S", "-c", left, OTEL_PROPAGATORS="nosuch") == "starts\n"
+
+
 def test_a_choice_goes_before_the_shadow(installed):
     """
     With the loader's directory on the path, OTEL_PYTHON_DISTRO still selects the stock distro.
@@ -197,6 +275,7 @@ def test_imports_run_one_way():
         "export": {"export"},
         "otlp": {"export"},
         "boot": {"boot", "config", "export", "instrumentors", "patching", "semconv", "spans"},
+        "site": {"boot"},
         "_testing": {"_testing", "instrumentation"},
     }
 
