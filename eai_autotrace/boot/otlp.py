@@ -92,8 +92,9 @@ def _grpc(config: Config, signal: str, target: Otlp) -> dict[str, Any]:
         "credentials": None if is_plain else _channel_credentials(config, signal, target),
         "headers": tuple(target.headers.items()),
         "compression": names[target.compression],
+        # For none, one that is no failure: the exporter takes an empty list for one not given.
         "retryable_error_codes": [
-            grpc.StatusCode[code.upper()] for code in config.grpc_retryable_codes
+            grpc.StatusCode[code.upper()] for code in config.grpc_retryable_codes or ("ok",)
         ],
     }
 
