@@ -21,7 +21,7 @@ from eai_autotrace.boot.limits import span_limits
 from eai_autotrace.boot.resource import make_resource
 from eai_autotrace.config.load import RATIO_SAMPLERS
 from eai_autotrace.config.otlp import SIGNALS
-from eai_autotrace.config.parse import shown
+from eai_autotrace.config.parse import redacted, shown
 from eai_autotrace.export.pipeline import Pipeline
 from eai_autotrace.spans import TracerProvider
 from eai_autotrace.spans.resource import ForkedResource
@@ -154,7 +154,7 @@ def _made(
 
 def _line(failure: Exception) -> str:
     """A failure in one line, which quotes no URL's password."""
-    return shown(" ".join(str(failure).split()) or type(failure).__name__)
+    return redacted(str(failure)) or type(failure).__name__
 
 
 def _described(config: Config, signal: str, name: str) -> str:

@@ -17,7 +17,7 @@ from opentelemetry.sdk.version import __version__ as sdk_version
 from opentelemetry.util._importlib_metadata import entry_points
 
 from eai_autotrace import __version__
-from eai_autotrace.config.parse import did_you_mean, shown
+from eai_autotrace.config.parse import did_you_mean, redacted, shown
 from eai_autotrace.config.shield import silence
 
 if TYPE_CHECKING:
@@ -95,7 +95,7 @@ def _made(name: str, make: Any) -> sdk.ResourceDetector | None:
         made: sdk.ResourceDetector = make()
     except Exception as failure:  # noqa: BLE001 - a foreign plugin must not stop tracing
         silence([_DETECTORS])
-        reason = " ".join(str(failure).split())
+        reason = redacted(str(failure))
         _logger.warning("%s: %s is left out: %s", _DETECTORS, shown(name), reason)
         return None
     return made

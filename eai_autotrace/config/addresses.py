@@ -30,7 +30,8 @@ def _url(value: Any) -> str:
         raise ValueError
     if not separator and not re.fullmatch(r"[\w.-]+:\d+|\[[\da-fA-F:]+\]:\d+", text):
         raise ValueError
-    if not 0 < (port_of(text) or 1) <= _HIGHEST_PORT:
+    port = port_of(text)
+    if port is not None and not 0 < port <= _HIGHEST_PORT:
         raise ValueError
     return text
 

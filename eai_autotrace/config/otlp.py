@@ -181,5 +181,8 @@ class OtlpSettings:
         if "://" not in endpoint:
             endpoint = f"http://{endpoint}"
         is_own = getattr(self, f"otlp_{signal}_endpoint") is not None
-        path = f"/v1/{signal}"
-        return endpoint if is_own or endpoint.endswith(path) else endpoint.rstrip("/") + path
+        if is_own:
+            return endpoint
+        for other in SIGNALS:
+            endpoint = endpoint.rstrip("/").removesuffix(f"/v1/{other}")
+        return f"{endpoint.rstrip('/')}/v1/{signal}"

@@ -56,8 +56,13 @@ class Kind(NamedTuple):
 
 def shown(value: Any) -> str:
     """A value as a message may show it: short, without a URL's user, password and query."""
-    text = _QUERY.sub("?***", _USERINFO.sub(r"\1***@", str(value)))
+    text = redacted(str(value))
     return repr(text if len(text) <= 60 else f"{text[:57]}...")  # noqa: PLR2004
+
+
+def redacted(text: str) -> str:
+    """A text without URLs' users, passwords and queries, in one line."""
+    return " ".join(_QUERY.sub("?***", _USERINFO.sub(r"\1***@", text)).split())
 
 
 def did_you_mean(name: str, known: set[str]) -> str:

@@ -362,6 +362,37 @@ def test_otlp_is_resolved(assignments):
     assert (loaded.config.otlp("traces"), loaded.problems) == (Otlp(*OTLP[assignments]), ())
 
 
+@pytest.mark.parametrize("path", ["", "/", "/v1/traces", "/v1/metrics/", "/v1/logs"])
+def test_a_common_endpoint_with_a_signals_path_is_every_signals(path):
+    """
+    The path that belongs to one signal is not part of where the others go (case B9).
+    """
+    config = load({"OTEL_EXPORTER_OTLP_ENDPOINT": f"http://c:4318/base{path}"}).config
+
+    assert [config.otlp(signal).endpoint for signal in ("traces", "metrics", "logs")] == [
+        f"http://c:4318/base/v1/{signal}" for signal in ("traces", "metrics", "logs")
+    ]
+
+
+SECRETS = {
+    "http://me:s3cret@c:0/": "http://***@c:0/",
+    "ftp://me:s3@cret@c": "ftp://***@c",
+    "ftp://me:s3/cret@c": "ftp://***@c",
+    "me:s3cret@c:4317": "***@c:4317",
+    "ftp://c/?key=s3cret": "ftp://c/?***",
+}
+
+
+@pytest.mark.parametrize("value", SECRETS)
+def test_no_secret_of_a_url_is_shown(value):
+    """
+    A URL that is not valid is told without user, password and query (case D1).
+    """
+    (problem,) = load({"OTEL_EXPORTER_OTLP_ENDPOINT": value}).problems
+
+    assert problem.message.startswith(f"{SECRETS[value]!r} is not valid")
+
+
 def test_an_http_endpoint_needs_a_scheme():
     """
     host:port is gRPC's form; with HTTP named, it is completed and said so.

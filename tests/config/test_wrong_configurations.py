@@ -178,6 +178,14 @@ CASES |= {
         {"OTEL_TRACES_SAMPLER": "traceidratio", "OTEL_TRACES_SAMPLER_ARG": "100%"},
         ("OTEL_TRACES_SAMPLER_ARG: '100%' is not valid, expected a number from 0 to 1; 1 is used",),
     ),
+    "certificate": Case(
+        {"OTEL_EXPORTER_OTLP_METRICS_CERTIFICATE": "/nowhere/at/all/certificate.pem"},
+        (
+            "OTEL_METRICS_EXPORTER: 'otlp' cannot be made: [Errno 2] No such file or directory:"
+            " '/nowhere/at/all/certificate.pem'; it is left out",
+        ),
+        ("traces", "logs"),
+    ),
     "credentials": Case(
         {"OTEL_PYTHON_EXPORTER_OTLP_HTTP_METRICS_CREDENTIAL_PROVIDER": "nosuch"},
         ("the provider of credentials 'nosuch' is not installed; metrics are sent without it",),
