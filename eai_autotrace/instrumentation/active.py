@@ -71,6 +71,11 @@ def is_cancellation(error: BaseException) -> bool:
     return not isinstance(error, (Exception, KeyboardInterrupt, SystemExit))
 
 
+def is_failure(attributes: Attributes | None) -> bool:
+    """Whether attributes say that an operation has failed: by an ``error.type`` that is not ``None``."""
+    return bool(attributes) and attributes.get(ERROR_TYPE) is not None  # type: ignore[union-attr]
+
+
 class Active:
     """
     A started span that ends exactly once.
@@ -192,6 +197,9 @@ class Active:
                 described[EAI_OUTCOME] = "closed" if closed else "cancelled"
             else:
                 described |= {**error_type(error), **self.tracing.describe_error(error)}
+                if self.is_recording and is_failure(described):
+                    # The name of a class carries no data, the message of an exception does.
+                    self.span.set_status(StatusCode.ERROR, type(error).__name__)
                 if self.exception is not None:
                     self.tracing.exceptions.record(self.exception, error, self.span, self.context)
         self.end(described, at)
@@ -210,8 +218,18 @@ class Active:
             span.set_plain(known)
         else:
             span.set_attributes(known)
-        if ERROR_TYPE in attributes:
-            self.span.set_status(StatusCode.ERROR)
+        if ERROR_TYPE in known and not _is_error(span):
+            span.set_status(StatusCode.ERROR)
+
+
+def _has_provider() -> bool:
+    return not isinstance(trace.get_tracer_provider(), trace.ProxyTracerProvider)
+
+
+def _is_error(span: Any) -> bool:
+    """Whether a span of the SDK has the status ERROR already, perhaps with a description."""
+    status = getattr(span, "status", None)
+    return status is not None and status.status_code is StatusCode.ERROR
 
 
 class _Nothing(Active):
@@ -257,10 +275,8 @@ class Tracing:
         meter_provider: MeterProvider | None = None,
     ) -> None:
         self._scope = scope
-        self._tracer = trace.get_tracer(scope, __version__, tracer_provider, SCHEMA_URL)
-        # A tracer that decides without attributes has a start that asks for them afterwards.
-        self._start_described = getattr(self._tracer, "start_described", None)
-        self.is_lean = self._start_described is not None
+        self._tracer_provider = tracer_provider
+        self._find_tracer()
         self._meter_provider = meter_provider
         self.describe_error = describe_error
         self.exceptions = Exceptions(scope, config)
@@ -302,6 +318,10 @@ class Tracing:
                 now,
             )
         else:
+            if self._is_proxy and _has_provider():
+                # It was set after this library was instrumented.
+                self._find_tracer()
+                return self.start(operation, recorder, made)
             span = self._tracer.start_span(
                 operation.name,
                 parent,
@@ -312,6 +332,13 @@ class Tracing:
             )
         context = Context({**base, _SPAN_KEY: span})
         return made(operation, span, context, now, self, recorder)
+
+    def _find_tracer(self) -> None:
+        self._tracer = trace.get_tracer(self._scope, __version__, self._tracer_provider, SCHEMA_URL)
+        self._is_proxy = isinstance(self._tracer, trace.ProxyTracer)
+        # A tracer that decides without attributes has a start that asks for them afterwards.
+        self._start_described: Any = getattr(self._tracer, "start_described", None)
+        self.is_lean = self._start_described is not None
 
     def beginner(
         self,

@@ -12,6 +12,11 @@ if TYPE_CHECKING:
     Arguments = tuple[tuple[Any, ...], dict[str, Any]]
 
 
+def only_argument(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    """The first argument of a call, passed by position or by any name; ``None`` without any."""
+    return args[0] if args else next(iter(kwargs.values()), None)
+
+
 class Parameter:
     """
     One parameter of a function.

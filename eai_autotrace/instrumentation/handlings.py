@@ -6,11 +6,11 @@ from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from eai_autotrace.instrumentation.active import NOTHING, Active
+from eai_autotrace.instrumentation.active import NOTHING, Active, is_failure
 from eai_autotrace.instrumentation.deliveries import keep
 from eai_autotrace.instrumentation.operation import Operation
 from eai_autotrace.patching.guard import report
-from eai_autotrace.semconv.attributes import EAI_MESSAGING_SETTLEMENT, ERROR_TYPE
+from eai_autotrace.semconv.attributes import EAI_MESSAGING_SETTLEMENT
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -93,7 +93,7 @@ class Handling(Active):
         if self.ended:
             return
         failure, self.failure = self.failure, None
-        if failure is not None and not (attributes and ERROR_TYPE in attributes):
+        if failure is not None and not is_failure(attributes):
             self.fail(failure, attributes, at)
             return
         settlement = {EAI_MESSAGING_SETTLEMENT: self.settlement}

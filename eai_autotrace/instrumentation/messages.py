@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final
 from opentelemetry.context import _RUNTIME_CONTEXT, Context
 
 from eai_autotrace.instrumentation.active import NOTHING
-from eai_autotrace.instrumentation.arguments import Parameter
+from eai_autotrace.instrumentation.arguments import Parameter, only_argument
 from eai_autotrace.instrumentation.calls import any_call, async_call, end_plainly
 from eai_autotrace.instrumentation.handlings import CURRENT, Handling, beginner
 from eai_autotrace.patching.guard import guard
@@ -96,11 +96,14 @@ def _traced(
 ) -> Callable[..., Any]:
     """The callback, run in the span of each message it is given."""
 
-    def begin_afresh(args: tuple[Any, ...], _: dict[str, Any]) -> Active:
+    def begin_afresh(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Active:
         if not patch.active:
             return NOTHING
+        message = only_argument(args, kwargs)
+        if message is None:  # the callback will say what is missing
+            return NOTHING
         _attach(_FRESH)
-        active = begin((owner, args[0]), {})
+        active = begin((owner, message), {})
         if isinstance(active, Handling):
             CURRENT.set(active)
         return active

@@ -100,12 +100,12 @@ class Exchange(Active):
     def in_spans(self, what: str, function: Callable[..., Awaitable[Any]]) -> Callable[..., Any]:
         """A function whose every call is a span below this one."""
 
-        async def traced(*args: Any) -> Any:
+        async def traced(*args: Any, **kwargs: Any) -> Any:
             active: Active = NOTHING
             with guard(f"tracing {what}"):
                 active = self.tracing.start(Operation(f"{self.name} {what}"))
             try:
-                result = await function(*args)
+                result = await function(*args, **kwargs)
             except BaseException as error:
                 active.fail(error)
                 raise
@@ -156,6 +156,8 @@ class Request(Exchange):
     _trailers = False
     _is_sent_by_server = False
     _gone = False
+    _is_ending = False
+    _gone_at_end = False
     _scope: Scope | None = None
 
     def connect(self, scope: Scope, receive: Receive, send: Send) -> tuple[Receive, Send]:
@@ -195,7 +197,9 @@ class Request(Exchange):
             if message["type"] == "http.request":
                 self._received += len(message.get("body") or b"")
             elif message["type"] == "http.disconnect" and self._last_byte is None:
-                self._gone = True
+                # A server that closes connections tells so while it takes the last part.
+                self._gone_at_end = self._is_ending
+                self._gone = not self._is_ending
         except Exception as failure:  # noqa: BLE001 - the boundary
             report("reading an HTTP request", failure)
         return message
@@ -220,6 +224,7 @@ class Request(Exchange):
         return self._send(message)
 
     async def _send_last(self, message: Message) -> None:
+        self._is_ending = True
         await self._send(message)
         self._last_byte = time_ns()
         # Whoever answers an exception with 5xx raises it again: then it belongs to the span.
@@ -265,9 +270,9 @@ class Request(Exchange):
         """
         if error is None:
             return self._gone
+        gone = self._gone or self._gone_at_end
         return all(
-            type(one).__name__ in _GONE or (self._gone and _may_be_gone(one))
-            for one in leaves(error)
+            type(one).__name__ in _GONE or (gone and _may_be_gone(one)) for one in leaves(error)
         )
 
 

@@ -92,17 +92,21 @@ class Server:
 
         @wraps(patch.original)
         async def wrapper(app: Any, scope: Scope, receive: Receive, send: Send) -> None:
-            outer = scope.get(_KEY)
             exchange: Any = NOTHING
-            if outer is None or outer.ended:
-                begin: Callable[..., Any] = beginners.get(scope["type"], _begin_nothing)
-                exchange = begin((app, scope), {})
+            try:
+                outer = scope.get(_KEY)
+                if outer is None or outer.ended:
+                    begin: Callable[..., Any] = beginners.get(scope["type"], _begin_nothing)
+                    exchange = begin((app, scope), {})
+                    if exchange is not NOTHING:
+                        scope[_KEY] = exchange
+            except Exception:  # noqa: BLE001 - no scope as ASGI has it: the application says so
+                exchange = NOTHING
             if exchange is NOTHING:
                 if prepare is not None:
                     send = prepare(app, scope, send)
                 await patch.original(app, scope, receive, send)
                 return
-            scope[_KEY] = exchange
             exchange.enter()
             if hook is not None:
                 hook(exchange.span, scope)

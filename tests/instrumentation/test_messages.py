@@ -86,6 +86,23 @@ async def test_a_callback_runs_in_the_messages_span(client, spans, callback, how
     assert kind(client.callback) == kind(callback)
 
 
+@pytest.mark.parametrize("callback", [_coroutine, _plain], ids=["coroutine", "plain"])
+async def test_a_callback_may_be_called_by_keyword(client, spans, callback):
+    """
+    Whoever passes the message by its name gets the callback's result, in a span (case A6).
+
+    A call without any message fails as it does without us.
+    """
+    await client.subscribe(callback)
+
+    result = client.callback(message="a")
+
+    assert await result if inspect.isawaitable(result) else result == ("a", "process a")
+    assert spans() == [_span("a")]
+    with pytest.raises(TypeError, match="missing 1 required positional argument"):
+        await client.callback()
+
+
 async def test_a_callback_is_wrapped_once(client, spans):
     """
     Registering again what was registered, as reconnecting clients do, adds no second span.

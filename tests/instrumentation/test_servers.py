@@ -1,11 +1,12 @@
 from __future__ import annotations
 
+import asyncio
 from contextvars import copy_context
 
 import pytest
 from opentelemetry import trace
 
-from eai_autotrace.instrumentation import Operation, Server, Step
+from eai_autotrace.instrumentation import Operation, Responses, Server, Step
 
 SOURCE = """
 class App:
@@ -97,6 +98,69 @@ async def test_only_server_errors_are_errors(app_class, spans, status, error):
     await _run(app_class(_response(status)))
 
     assert spans() == [_span(status, **({"error.type": error} if error else {}))]
+
+
+async def test_a_disconnect_while_the_last_part_is_sent_is_none(app_class, spans):
+    """
+    A server that closes connections reports that while it takes the last part (case C2).
+
+    The response was sent in full: also where the application is cancelled for it.
+    """
+
+    async def disconnect():
+        return {"type": "http.disconnect"}
+
+    async def respond(_scope, receive, send):
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        sending = asyncio.ensure_future(send({"type": "http.response.body", "body": b"x"}))
+        await asyncio.sleep(0)
+        await receive()
+        sending.cancel()
+        await asyncio.wait([sending])
+
+    async def send(message):
+        await asyncio.sleep(0 if message["type"] == "http.response.start" else 60)
+
+    await app_class(respond)({"type": "http"}, disconnect, send)
+
+    assert spans() == [_span(200)]
+
+
+async def test_the_applications_functions_take_keywords(instrument, library, spans):
+    """
+    ``app(scope=...)`` and ``send(message=...)`` are legal calls, also where parts are spans.
+    """
+    exec(SOURCE, vars(library))
+    responses = Responses(is_traced_in_parts=True)
+    instrument(lambda module: Server(module, "App.__call__", _describe, responses=responses))
+    sent = []
+
+    async def respond(_scope, _receive, send):
+        await send(message={"type": "http.response.start", "status": 200, "headers": []})
+        await send(message={"type": "http.response.body", "body": b"x"})
+
+    async def send(message):
+        sent.append(message["type"])
+
+    await library.App(respond)(scope={"type": "http"}, receive=None, send=send)
+
+    assert sent == ["http.response.start", "http.response.body"]
+    assert [span["name"] for span in spans()] == ["GET", "GET send", "GET send"]
+
+
+@pytest.mark.parametrize("scope", [{}, None, ("http",)])
+async def test_an_odd_scope_is_the_applications_affair(app_class, spans, lenient, scope):
+    """
+    What is no scope reaches the application as it is.
+    """
+    seen = []
+
+    async def respond(scope, _receive, _send):
+        seen.append(scope)
+
+    await app_class(respond)(scope, None, None)
+
+    assert (seen, spans()) == ([scope], [])
 
 
 async def test_the_span_ends_with_the_last_byte(app_class, spans):
