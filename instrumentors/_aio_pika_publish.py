@@ -207,12 +207,21 @@ def _put_back(properties: Any, carried: Any) -> None:
 def _result(sending: Sending, result: Any) -> Mapping[str, Any]:
     attributes = _UNCONFIRMED if result is None else _CONFIRMED
     # Only a message that comes back has a body.
-    if hasattr(result, "body"):
+    if hasattr(result, "body") and not _is_reply(result.delivery):
         code = getattr(result.delivery, "reply_code", None)
         reason = _RETURNS.get(code) or str(code)
         attributes = {EAI_MESSAGING_PUBLISH_OUTCOME: "returned", ERROR_TYPE: f"amqp:{reason}"}
     identifier = getattr(sending.sent, "message_id", None)
     return attributes if identifier is None else {**attributes, MESSAGING_MESSAGE_ID: identifier}
+
+
+def _is_reply(delivery: Any) -> bool:
+    """
+    Whether a message that came back went to somebody who waits for a reply without a queue.
+
+    RabbitMQ returns every mandatory message to such an address, though it delivers it.
+    """
+    return str(getattr(delivery, "routing_key", "")).startswith(messages.DIRECT_REPLY)
 
 
 def _failure(sending: Sending, error: BaseException) -> Mapping[str, Any]:

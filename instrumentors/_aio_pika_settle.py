@@ -10,7 +10,7 @@ from eai_autotrace.instrumentors._aio_pika_message import attributes_of, produce
 from opentelemetry.trace import Link, SpanKind
 
 from eai_autotrace.instrumentation import Operation, Target
-from eai_autotrace.instrumentation.deliveries import find, settle
+from eai_autotrace.instrumentation.deliveries import find, forget, settle
 from eai_autotrace.instrumentation.notices import Completed
 from eai_autotrace.semconv import messages
 
@@ -28,6 +28,7 @@ def targets(config: Config) -> tuple[AnyTarget, ...]:
         Completed(_CHANNEL, "Channel.basic_ack", _acked),
         Completed(_CHANNEL, "Channel.basic_nack", _nacked),
         Completed(_CHANNEL, "Channel.basic_reject", _rejected),
+        Completed(_CHANNEL, "Channel._on_close", _closed),
     )
     if not config.messaging_settle_spans:
         return noticed
@@ -72,6 +73,10 @@ def _rejected(
     **_: object,
 ) -> None:
     settle(channel, delivery_tag, "requeue" if requeue else "reject")
+
+
+def _closed(channel: Any, *_: object, **__: object) -> None:
+    forget(channel)
 
 
 def _settle(operation: str, message: Any, *_: object, **__: object) -> Operation | None:

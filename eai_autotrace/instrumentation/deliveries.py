@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final, Protocol
+from time import monotonic
+from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
     from eai_autotrace.instrumentation.handlings import Handling
@@ -10,40 +11,33 @@ if TYPE_CHECKING:
 _DELIVERIES: Final = "__eai_deliveries__"
 
 # Whoever never settles a message must not fill the memory with what is known of it. RabbitMQ itself
-# advises a prefetch of some hundred.
+# advises a prefetch of some hundred, and closes a channel that settles a message after 30 minutes:
+# https://www.rabbitmq.com/docs/consumers#acknowledgement-timeout
 MOST_DELIVERIES: Final = 10_000
+_LONGEST: Final = 1800.0
 
 
-class Delivery(Protocol):
+class Delivery:
     """
     A message that was delivered and not settled yet.
 
     Attributes:
         queue: The name of the queue it came from.
+        handling: The handling of it, begun or ended; ``None`` while there was none.
+        since: When it was delivered, in seconds of the monotonic clock.
     """
 
-    queue: str
+    __slots__ = ("handling", "queue", "since")
 
-    @property
-    def handling(self) -> Handling | None:
-        """The handling of it, begun or ended; ``None`` while there was none."""
-
-
-class Fetched:
-    """
-    A message that was fetched and is not handled yet, as far as is known.
-
-    Attributes:
-        queue: The name of the queue it came from.
-        handling: None.
-    """
-
-    __slots__ = ("queue",)
-
-    handling = None
-
-    def __init__(self, queue: str) -> None:
+    def __init__(self, queue: str, handling: Handling | None = None) -> None:
         self.queue = queue
+        self.handling = handling
+        self.since = monotonic()
+
+    def __del__(self) -> None:
+        """It was settled, or never will be: its channel is gone, or others have taken its place."""
+        if self.handling is not None:
+            self.handling.forget()
 
 
 def keep(channel: Any, tag: int, delivery: Delivery) -> None:
@@ -57,8 +51,14 @@ def keep(channel: Any, tag: int, delivery: Delivery) -> None:
     """
     deliveries: dict[int, Delivery] = vars(channel).setdefault(_DELIVERIES, {})
     deliveries[tag] = delivery
-    if len(deliveries) > MOST_DELIVERIES:
-        del deliveries[next(iter(deliveries))]
+    oldest = next(iter(deliveries))
+    if len(deliveries) > MOST_DELIVERIES or delivery.since - deliveries[oldest].since > _LONGEST:
+        del deliveries[oldest]
+
+
+def forget(channel: Any) -> None:
+    """Tell that a channel is closed: what it has delivered can't be settled any more."""
+    vars(channel).pop(_DELIVERIES, None)
 
 
 def find(channel: Any, tag: int) -> Delivery | None:

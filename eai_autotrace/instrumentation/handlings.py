@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from contextvars import ContextVar
 from dataclasses import dataclass
+from time import time_ns
 from typing import TYPE_CHECKING, Any, Final
 
 from eai_autotrace.instrumentation.active import NOTHING, Active, is_failure
-from eai_autotrace.instrumentation.deliveries import keep
+from eai_autotrace.instrumentation.deliveries import Delivery, keep
 from eai_autotrace.instrumentation.operation import Operation
 from eai_autotrace.patching.guard import report
 from eai_autotrace.semconv.attributes import EAI_MESSAGING_SETTLEMENT
@@ -58,35 +59,59 @@ class Handling(Active):
     Attributes:
         settlement: How the message was settled; ``None`` where messages are not, or it is not yet
             known.
-        queue: The name of the message's queue.
         failure: An exception of the handling that the application, or the library, has caught.
         is_until_settled: Whether the handling is over when the message is settled.
+        returned: When the code returned that the message was handed to, in nanoseconds since 1970;
+            ``None`` before, and where it had settled the message by then.
     """
 
-    __slots__ = ("failure", "is_until_settled", "queue", "settlement")
+    __slots__ = ("_is_kept", "failure", "is_until_settled", "returned", "settlement")
 
     def __init__(self, operation: Operation, *more: Any) -> None:
         super().__init__(operation, *more)
         self.failure: BaseException | None = None
         self.is_until_settled = False
+        self.returned: int | None = None
+        self._is_kept = False
         if not isinstance(operation, HandlingOperation):
             self.settlement: str | None = None
             return
-        self.queue = operation.queue
         self.settlement = operation.settlement or UNSETTLED
         if operation.tag is not None:
-            keep(operation.channel, operation.tag, self)
-
-    @property
-    def handling(self) -> Handling:
-        """Itself: what is known of a message that is handled is its handling."""
-        return self
+            self._is_kept = True
+            keep(operation.channel, operation.tag, Delivery(operation.queue, self))
 
     def settled(self, how: str) -> None:
         """Take note of how the message is settled."""
         self.settlement = how
         if self.is_until_settled:
             self.end()
+
+    def hand_on(self) -> None:
+        """
+        End it as the code returns that the message was handed to, unless that has not settled it.
+
+        Then others have the message: a worker that takes it from a queue, or whoever settles many
+        at once. It is handled until it is settled.
+        """
+        if self.settlement == UNSETTLED and self._is_kept and not self.ended:
+            self.returned = time_ns()
+            self.is_until_settled = True
+        else:
+            self.end()
+
+    def forget(self) -> None:
+        """End it, if only the settlement is waited for: that will not be known any more."""
+        self._is_kept = False
+        if self.returned is not None:
+            self.end(at=self.returned)
+
+    def abandon(self) -> None:
+        """End it as unfinished, or at the return of the code that the message was handed to."""
+        if self.returned is None:
+            super().abandon()
+        else:
+            self.end(at=self.returned)
 
     def end(self, attributes: Mapping[str, Any] | None = None, at: int | None = None) -> None:
         """End it: with the settlement, and as failed where a failure is known."""

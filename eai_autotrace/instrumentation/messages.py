@@ -15,7 +15,7 @@ from opentelemetry.context import _RUNTIME_CONTEXT, Context
 
 from eai_autotrace.instrumentation.active import NOTHING
 from eai_autotrace.instrumentation.arguments import Parameter, only_argument
-from eai_autotrace.instrumentation.calls import any_call, async_call, end_plainly
+from eai_autotrace.instrumentation.calls import any_call, async_call
 from eai_autotrace.instrumentation.handlings import CURRENT, Handling, beginner
 from eai_autotrace.patching.guard import guard
 
@@ -109,9 +109,17 @@ def _traced(
         return active
 
     shape = async_call if inspect.iscoroutinefunction(callback) else any_call
-    traced = wraps(callback)(shape(callback, begin_afresh, end_plainly))
+    traced = wraps(callback)(shape(callback, begin_afresh, _end))
     setattr(traced, _TRACED, True)
     return traced
+
+
+def _end(active: Active, _: Any) -> None:
+    """A callback has returned. The message may be in other hands."""
+    if isinstance(active, Handling):
+        active.hand_on()
+    else:
+        active.end()
 
 
 @dataclass(frozen=True)
@@ -212,11 +220,12 @@ class _Item:
         active.step_in()
 
     def end(self, error: BaseException | None = None) -> None:
-        self.active.step_out()
+        active, self.active = self.active, NOTHING
+        active.step_out()
         if error is None:
-            self.active.end()
+            _end(active, None)
         else:
-            self.active.fail(error)
+            active.fail(error)
 
     def __del__(self) -> None:
         # Also where it has ended: what was settled first is current still.

@@ -7,7 +7,7 @@ from functools import wraps
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from eai_autotrace.instrumentation.active import NOTHING, Active
-from eai_autotrace.instrumentation.deliveries import Fetched, keep
+from eai_autotrace.instrumentation.deliveries import Delivery, keep
 from eai_autotrace.instrumentation.metrics import Recorder
 from eai_autotrace.patching.guard import guard, report
 from eai_autotrace.semconv.attributes import EAI_OUTCOME
@@ -59,7 +59,7 @@ class Receiving(Active):
             self.end(_EMPTY)
             return
         if received.tag is not None:
-            keep(received.channel, received.tag, Fetched(received.queue))
+            keep(received.channel, received.tag, Delivery(received.queue))
         if self.is_recording:
             self.span.update_name(received.name)
             if received.producer is not None:

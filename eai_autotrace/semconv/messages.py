@@ -14,8 +14,10 @@ if TYPE_CHECKING:
 
 RABBITMQ: Final = "rabbitmq"
 DEFAULT_EXCHANGE: Final = "amq.default"
+# https://www.rabbitmq.com/docs/direct-reply-to
+DIRECT_REPLY: Final = "amq.rabbitmq.reply-to"
 # How RabbitMQ names anonymous queues, how aio-pika those of robust channels, and direct reply-to.
-GENERATED: Final = ("amq.gen-", "amq_", "amq.rabbitmq.reply-to")
+GENERATED: Final = ("amq.gen-", "amq_", DIRECT_REPLY)
 # Bytes of a table's entry besides its name and its value: a length, a type, a length.
 _ENTRY: Final = 6
 

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
+import time
 from contextlib import suppress
 from types import SimpleNamespace
 
@@ -10,6 +11,8 @@ import pytest
 from opentelemetry import trace
 from opentelemetry.context import attach, detach, get_current
 from opentelemetry.trace import set_span_in_context
+
+from eai_autotrace.instrumentation import deliveries
 
 BROKER = {"messaging.system": "rabbitmq", "server.address": "broker", "server.port": 1}
 PUBLISH = "publish orders:created"
@@ -98,14 +101,13 @@ SETTLEMENTS = {
     "reject": (lambda m: m.reject(), "reject"),
     "requeue": (lambda m: m.reject(requeue=True), "requeue"),
     "requeue by nack": (lambda m: m.nack(), "requeue"),
-    "none": (lambda _: asyncio.sleep(0), "none"),
 }
 
 
 @pytest.mark.parametrize("how", SETTLEMENTS)
 async def test_settlement(instrument, published, queue, seen, how):
     """
-    What becomes of a message is told by the span of its handling; nothing, where it is left.
+    What becomes of a message is told by the span of its handling.
     """
     settle, outcome = SETTLEMENTS[how]
     await published()
@@ -121,6 +123,101 @@ async def test_settlement(instrument, published, queue, seen, how):
     await _handled(queue, handler)
 
     assert seen()[0] == _process(outcome)
+
+
+async def _work(message):
+    await asyncio.sleep(0.05)
+    async with message.process():
+        raise ValueError("no stock")
+
+
+@pytest.mark.parametrize("how", ["callback", "loop"])
+async def test_a_message_that_is_handed_to_a_worker(instrument, published, queue, seen, spans, how):
+    """
+    The callback or the loop passes the message on: it is handled until the worker settles it (B6).
+    """
+    await published()
+    instrument("aio_pika")
+    jobs = asyncio.Queue()
+
+    async def worker():
+        await _work(await jobs.get())
+
+    task = asyncio.create_task(worker())
+    if how == "loop":
+
+        async def loop():
+            async with queue.iterator() as messages:
+                async for message in messages:
+                    await jobs.put(message)
+
+        consuming = asyncio.create_task(loop())
+    else:
+        await queue.consume(jobs.put)
+
+    (failure,) = await asyncio.gather(task, return_exceptions=True)
+
+    if how == "loop":
+        consuming.cancel()
+        await asyncio.wait([consuming])
+    assert repr(failure) == "ValueError('no stock')"
+    assert seen() == [_process("reject", error="ValueError")]
+    # Not those of earlier tests, whose channels are collected only now.
+    span = max(spans.ended, key=lambda one: one.start_time)
+    assert span.end_time - span.start_time >= 50_000_000
+
+
+async def test_messages_that_are_settled_together(instrument, published, queue, seen):
+    """
+    Callbacks that keep messages, and acknowledge many at once: each is handled until then.
+    """
+    await published(3)
+    instrument("aio_pika")
+    kept = asyncio.Queue()
+    await queue.consume(kept.put)
+    *_, last = [await asyncio.wait_for(kept.get(), 10) for _ in range(3)]
+    await asyncio.sleep(0.05)  # the last callback returns
+    before = seen()
+
+    await last.ack(multiple=True)
+
+    assert (before, seen()) == ([], [_process("ack", tag=tag) for tag in (1, 2, 3)])
+
+
+@pytest.mark.parametrize("end", ["closed", "forgotten"])
+async def test_a_message_that_is_never_settled(
+    instrument, published, channel, queue, seen, spans, monkeypatch, end
+):
+    """
+    Its handling has lasted until the callback returned: known once nobody can settle it any more.
+
+    That is when the channel closes, and when newer messages take its place.
+    """
+    if end == "forgotten":
+        monkeypatch.setattr(deliveries, "MOST_DELIVERIES", 1)
+    await published(2)
+    instrument("aio_pika")
+    kept, returned = asyncio.Queue(), []
+
+    async def keep(message):
+        await kept.put(message)
+        returned.append(time.time_ns())
+
+    await channel.set_qos(prefetch_count=2 if end == "forgotten" else 1)
+    await queue.consume(keep)
+    messages = [await asyncio.wait_for(kept.get(), 10)]
+    await asyncio.sleep(0.05)
+    before = seen()
+
+    if end == "closed":
+        await channel.close()
+    else:
+        messages.append(await asyncio.wait_for(kept.get(), 10))
+
+    assert before == ([] if end == "closed" else [_process("none")])
+    assert (len(messages), seen()) == (1 + (end == "forgotten"), [_process("none")])
+    span = max(spans.ended, key=lambda one: one.start_time)
+    assert 0 <= span.end_time - returned[0] < 50_000_000
 
 
 @pytest.mark.parametrize("how", ["ack", "nack", "reject"])
@@ -149,8 +246,8 @@ async def test_several_are_acknowledged_at_once(instrument, published, queue, se
         second = await messages.__anext__()
         await second.ack(multiple=True)
 
-    # The first one's handling ended when the second one was asked for.
-    assert seen() == [_process("none"), _process("ack", tag=2)]
+    # The first one was handled until it was settled, though the second one was asked for before.
+    assert seen() == [_process("ack"), _process("ack", tag=2)]
 
 
 async def test_without_acknowledgements(instrument, published, queue, seen):

@@ -89,6 +89,30 @@ async def test_without_confirmations(instrument, connection, exchange, seen, thr
     assert seen() == [_sent("unconfirmed")]
 
 
+async def test_a_reply_without_a_queue(instrument, channel, seen):
+    """
+    A direct reply is no failure: the broker returns it, as it has no queue, and delivers it (C1).
+    """
+    instrument("aio_pika")
+    got = asyncio.Queue()
+    replies = await channel.get_queue("amq.rabbitmq.reply-to", ensure=False)
+    await replies.consume(got.put, no_ack=True)
+    requests = await channel.declare_queue(exclusive=True)
+    request = _message(reply_to="amq.rabbitmq.reply-to")
+    await channel.default_exchange.publish(request, requests.name)
+
+    async with (await requests.get()).process() as message:
+        await channel.default_exchange.publish(_message(), message.reply_to)
+
+    assert (await asyncio.wait_for(got.get(), 10)).body == b"secret"
+    outcomes = [
+        (span["status"], span["attributes"]["eai.messaging.publish.outcome"])
+        for span in seen()
+        if span["kind"] == "PRODUCER"
+    ]
+    assert outcomes == [("UNSET", "confirmed")] * 2
+
+
 @EXCHANGES
 async def test_a_returned_message(instrument, exchange, seen, through):
     """
