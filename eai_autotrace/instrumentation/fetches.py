@@ -1,10 +1,10 @@
 """
 Fetches: calls that send a request, whose span lasts until the response's body has been read.
 
-A library's function that sends a request returns as soon as the response has begun; what is learnt
-last, such as what it cost, comes at the end of the body. `Fetch` is such a function. Another one on
-the way, a `Notice`, gets the response and hands its body to `Fetching.watch`; where nobody does, the
-span ends when the function returns.
+A library's function that sends a request returns as soon as the response has begun. What it cost
+comes at the end of the body. `Fetch` is such a function. A subclass of `Fetching` gets the response
+in `returned`. Where it sets `is_watching`, the span lasts until the body has been read; otherwise it
+ends when the function returns.
 """
 
 from __future__ import annotations

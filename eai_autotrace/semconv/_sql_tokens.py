@@ -146,7 +146,7 @@ def _is_operand(tokens: list[Token]) -> bool:
     last = tokens[-1]
     if last.kind in _OPERANDS:
         return last.upper not in _NO_OPERANDS
-    return last.text in {")", "]"}
+    return last.text in {")", "]", "?"}
 
 
 def _comment_end(query: str, start: int, position: int) -> int:

@@ -38,6 +38,10 @@ SUMMARIES = {
 }
 
 TEXTS = {
+    # A sign between two values is an operator (case C9).
+    "SELECT 41+1": "SELECT ?+?",
+    "SELECT 41 -1, 'a' +1, ?-1": "SELECT ? -?, ? +?, ?-?",
+    "SELECT -1, (-2), a - -3, [1]-4, (5)-6": "SELECT ?, (?), a - ?, [?]-?, (?)-?",
     "SELECT 'it''s', E'it\\'s', $$it's$$, $a$it's$a$, U&'x', x'ff'": "SELECT ?, ?, ?, ?, ?, ?",
     "SELECT a1, $1, 1, -1.5e3, 0xFF, .5 FROM t2": "SELECT a1, $1, ?, ?, ?, ? FROM t2",
     "SELECT 1 -- secret\n+ /* a /* b */ secret */ 2": "SELECT ? \n+  ?",
@@ -67,9 +71,22 @@ def test_text(query, text):
     assert read(query).text == text
 
 
+# Of these the conventions lose an operator, which is no literal: 99+100 is ??.
+_OPERATOR_LOST = {"99+100": ("??", "?+?")}
+
+
+def _expected(case):
+    """The texts that a case allows, with operators that it loses."""
+    texts = case["expected"]["db.query.text"]
+    for part, (lost, kept) in _OPERATOR_LOST.items():
+        if part in case["input"]["query"]:
+            texts = [text.replace(lost, kept) for text in texts]
+    return texts
+
+
 def test_the_conventions_cases():
     """
-    The conventions' own cases hold, where the conventions are at hand.
+    The conventions' own cases hold, where the conventions are at hand; operators stay (case C9).
     """
     cases = json.loads(_CONVENTION.read_text()) if _CONVENTION.exists() else []
 
@@ -77,7 +94,7 @@ def test_the_conventions_cases():
         case["name"]
         for case in cases
         if read(case["input"]["query"]).summary != case["expected"]["db.query.summary"]
-        or read(case["input"]["query"]).text not in case["expected"]["db.query.text"]
+        or read(case["input"]["query"]).text not in _expected(case)
     ]
 
     assert wrong == []
