@@ -14,7 +14,7 @@ from base64 import b64decode
 from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 
-from eai_autotrace.instrumentors._llm_bodies import LARGEST, Body
+from eai_autotrace.instrumentors._llm_bodies import LARGEST, Body, read_json
 
 from eai_autotrace.instrumentation.events import Splitter, events
 from eai_autotrace.patching.guard import report
@@ -105,8 +105,16 @@ class Events(Body):
             self._see_events(whole)
 
     def _see_rest(self) -> None:
+        self._see_held(self._splitter.held)
+
+    def _see_held(self, held: bytes) -> None:
+        """See the last event, if it lacks its blank line; or a body that is no stream but JSON."""
+        if held[:1] == b"{":
+            read_json(self._call, held)
+            self._answer.is_complete = True
+            return
         with suppress(ValueError):  # half an event tells nothing
-            self._see_events(self._splitter.held)
+            self._see_events(held)
 
     def _see_events(self, data: bytes) -> None:
         call, answer = self._call, self._answer
@@ -184,7 +192,13 @@ class AskedEvents(Events):
     def held(self) -> bytes:
         """The last event, if it lacks its blank line."""
         held, self._splitter.held = self._splitter.held, b""
-        return held
+        try:
+            if held and not self._call.ended:
+                self._see_held(held)
+            return without_usage(held)
+        except Exception as failure:  # noqa: BLE001 - the boundary
+            report("reading a response", failure)
+            return held
 
 
 def without_usage(data: bytes) -> bytes:

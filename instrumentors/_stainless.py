@@ -16,9 +16,8 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from weakref import ref
 
 from eai_autotrace.instrumentors._llm import Llm, LlmOperation, Request, Route
-from eai_autotrace.instrumentors._llm_bodies import read_json
 from eai_autotrace.instrumentors._llm_call import Call
-from eai_autotrace.instrumentors._stainless_bodies import cost_of, described, headers_of, watch
+from eai_autotrace.instrumentors._stainless_bodies import cost_of, described, headers_of, look
 
 from eai_autotrace.instrumentation import Notice
 from eai_autotrace.instrumentation.active import error_type
@@ -34,7 +33,6 @@ if TYPE_CHECKING:
     from eai_autotrace.instrumentation.instrumentor import AnyTarget
 
 _OPTIONS: Final = 2  # the position of ``options`` in ``request(self, cast_to, options)``
-_JSON: Final = b"application/json"
 
 
 class Routes:
@@ -255,14 +253,11 @@ def _answered(_client: Any, *, response: Any, retries_taken: int = 0, **_: objec
         return
     headers = headers_of(response)
     # First, so that no failure of the rest leaves in a stream what is to be hidden.
-    if not response.is_closed:
-        watch(response, call, headers, is_asked=call.is_asked)
+    look(response, call, headers)
     call.retries = max(call.retries, retries_taken)
     call.answer.cost = cost_of(headers)
     if call.is_recording:
         call.learnt = described(headers)
-    if response.is_closed and headers.get(b"content-type", b"").startswith(_JSON):
-        read_json(call, response.content)
 
 
 def _retried(*_: object, **__: object) -> None:

@@ -11,7 +11,7 @@ import sys
 import zlib
 from typing import TYPE_CHECKING, Any, Final
 
-from eai_autotrace.instrumentors._llm_bodies import Body, JsonBody
+from eai_autotrace.instrumentors._llm_bodies import Body, JsonBody, read_json
 from eai_autotrace.instrumentors._llm_events import AskedEvents, Events, Frames
 
 from eai_autotrace.instrumentation.bodies import watched
@@ -75,38 +75,65 @@ def cost_of(headers: dict[bytes, bytes]) -> float | None:
         return None
 
 
-def watch(response: Any, call: Call, headers: dict[bytes, bytes], *, is_asked: bool) -> None:
+def look(response: Any, call: Call, headers: dict[bytes, bytes]) -> None:
     """
-    Watch the body of a response that is still to be read.
+    Read the body of a response that has been read, and watch one that is still to be.
 
     Args:
         response: The response.
         call: The operation.
         headers: The headers of the response.
-        is_asked: Whether the stream has usage in it that the application did not ask for.
     """
-    library = _library(response)
     kind = headers.get(b"content-type", b"").partition(b";")[0].strip().lower()
+    content = getattr(response, "_content", None)
+    if content is None:
+        if not response.is_closed:
+            _watch(response, call, headers, kind)
+    elif call.operation.request.is_stream:
+        _read_stream(response, call, content, kind)
+    elif kind == _JSON:
+        read_json(call, content)
+
+
+def _read_stream(response: Any, call: Call, content: bytes, kind: bytes) -> None:
+    """Read a stream that a hook, a cache or a transport of the application has read before."""
+    watcher = _watcher(kind, call)(call)
+    handed = watcher.chunk(content) + watcher.held()
+    if call.is_asked:
+        response._content = handed  # noqa: SLF001
+        vars(response).pop("_text", None)  # the text, where that has been asked for, too
+    watcher.read()
+
+
+def _watch(response: Any, call: Call, headers: dict[bytes, bytes], kind: bytes) -> None:
+    library = _library(response)
     encoding = headers.get(b"content-encoding", b"identity").strip().lower()
     decode = None if encoding == b"identity" else _decoder(response, encoding)
-    watcher: Body
-    if kind == b"text/event-stream" and is_asked:
-        if decode is not None:
-            # From here on the body is plain; what the library would undo has been undone.
-            response._decoder = type(response)(200)._get_content_decoder()  # noqa: SLF001
-        watcher = AskedEvents(call, decode)
-    else:
-        watcher = _WATCHERS.get(kind, Body)(call, decode)
+    if call.is_asked and decode is not None:
+        # From here on the body is plain; what the library would undo has been undone.
+        response._decoder = type(response)(200)._get_content_decoder()  # noqa: SLF001
+    watcher = _watcher(kind, call)(call, decode)
     body = watched(response.stream, watcher, library.SyncByteStream, library.AsyncByteStream)
     response.stream = body
     call.is_watching = True
 
 
+_JSON: Final = b"application/json"
+_FRAMES: Final = b"application/vnd.amazon.eventstream"
 _WATCHERS: Final[dict[bytes, type[Body]]] = {
     b"text/event-stream": Events,
-    b"application/json": JsonBody,
-    b"application/vnd.amazon.eventstream": Frames,
+    _JSON: JsonBody,
+    _FRAMES: Frames,
 }
+
+
+def _watcher(kind: bytes, call: Call) -> type[Body]:
+    """Who watches a body. A stream of a mock or a proxy may have another type, or none."""
+    if call.is_asked:
+        return AskedEvents
+    if call.operation.request.is_stream and kind != _FRAMES:
+        return Events
+    return _WATCHERS.get(kind, Body)
 
 
 def _library(response: Any) -> Any:
