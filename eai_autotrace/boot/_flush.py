@@ -56,6 +56,14 @@ class Providers:
         """Have them send what they hold."""
         self._call(_flush, seconds)
 
+    def finish(self, seconds: float) -> None:
+        """End what is still under way, and have them send what they hold."""
+        deadline = time.monotonic() + seconds
+        # On a thread: a signal handler may have interrupted what holds a lock.
+        ended = self._threads["traces"].call(_end_open, None, deadline)
+        ended.acquire(timeout=seconds / 2)
+        self._call(_flush, deadline - time.monotonic())
+
     def shut_down(self, seconds: float) -> None:
         """Shut them down, for processors and exporters that close something."""
         self._call(_shut_down, seconds)
@@ -68,6 +76,13 @@ class Providers:
         ]
         for ended in calls:
             ended.acquire(timeout=max(0.0, deadline - time.monotonic()))
+
+
+def _end_open(_: Any, __: float) -> None:
+    # Not imported: a process in which no library is traced has nothing open.
+    instrumentation = sys.modules.get("eai_autotrace.instrumentation.active")
+    if instrumentation is not None:
+        instrumentation.end_open()
 
 
 def _flush(provider: Any, deadline: float) -> None:

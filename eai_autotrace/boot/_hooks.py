@@ -31,10 +31,17 @@ if TYPE_CHECKING:
 _STARTED_AS: Final = os.getpid()
 
 
-def await_hooks(flush: Callable[[], None]) -> None:
-    """Patch each place when its module is imported."""
-    for module, path, wrapper in _HOOKS:
-        wrapt.when_imported(module)(functools.partial(_patch, path, wrapper, flush))
+def await_hooks(flush: Callable[[], None], finish: Callable[[], None]) -> None:
+    """
+    Patch each place when its module is imported.
+
+    Args:
+        flush: Called where the program may go on.
+        finish: Called where it ends.
+    """
+    for module, path, wrapper, is_end in _HOOKS:
+        send = finish if is_end else flush
+        wrapt.when_imported(module)(functools.partial(_patch, path, wrapper, send))
 
 
 def _patch(path: str, wrapper: _Wrapper, flush: Callable[[], None], module: ModuleType) -> None:
@@ -86,8 +93,8 @@ def _flush_after_coroutine(patch: Patch, flush: Callable[[], None]) -> Callable[
 
 
 _HOOKS: Final = (
-    ("os", "_exit", _flush_before_if_forked),
-    ("os", "execv", _flush_before),
-    ("os", "execve", _flush_before),
-    ("uvicorn.server", "Server.shutdown", _flush_after_coroutine),
+    ("os", "_exit", _flush_before_if_forked, True),
+    ("os", "execv", _flush_before, True),
+    ("os", "execve", _flush_before, True),
+    ("uvicorn.server", "Server.shutdown", _flush_after_coroutine, False),
 )

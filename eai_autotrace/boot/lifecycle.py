@@ -47,7 +47,7 @@ def install_for_providers(timeout: float) -> None:
     """
     providers = Providers()
     providers.take_over_exit()
-    Lifecycle(providers.flush, timeout, providers.shut_down).install()
+    Lifecycle(providers.flush, providers.finish, timeout, providers.shut_down).install()
 
 
 class Lifecycle:
@@ -58,6 +58,7 @@ class Lifecycle:
         flush: Sends everything that is left within so many seconds. It is called several times,
             on any thread, and from a signal handler: also while another call is under way in the
             very code that the signal has interrupted. It waits for no lock without a limit.
+        finish: The same where the program goes no further: it also ends what is under way.
         timeout: Seconds that all flushes of a process may take together.
         close: Called at the interpreter's exit after the last flush, with the seconds left.
     """
@@ -65,14 +66,16 @@ class Lifecycle:
     def __init__(
         self,
         flush: Callable[[float], object],
+        finish: Callable[[float], object],
         timeout: float,
         close: Callable[[float], object],
     ) -> None:
         self._flush = flush
+        self._finish = finish
         self._close = close
         self._timeout = timeout
         self._budget = _Budget(timeout)
-        self._sigterm = DefaultAction(self.flush)
+        self._sigterm = DefaultAction(self.finish)
 
     def install(self) -> None:
         """Flush at each end of this process, and of those forked from it."""
@@ -84,15 +87,19 @@ class Lifecycle:
             os.register_at_fork(after_in_child=self.restart)
         with guard("handling SIGTERM"):
             self._sigterm.take()
-        await_hooks(self.flush)
+        await_hooks(self.flush, self.finish)
 
     def flush(self) -> None:
         """Send what is left, if there is time left. Never raises an ``Exception``."""
         self._spend(self._flush)
 
+    def finish(self) -> None:
+        """End what is under way and send it, if there is time left. Never raises an ``Exception``."""
+        self._spend(self._finish)
+
     def end(self) -> None:
         """Send what is left and close, at the interpreter's exit."""
-        self.flush()
+        self.finish()
         self._spend(self._close)
         with guard("giving SIGTERM back"):
             self._sigterm.give_back()

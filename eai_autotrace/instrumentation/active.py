@@ -6,6 +6,8 @@ Everything here is guarded. What fails, fails without the user's program noticin
 
 from __future__ import annotations
 
+import gc
+import os
 from functools import cached_property
 from time import time_ns
 from typing import TYPE_CHECKING, Any, Final
@@ -42,6 +44,9 @@ _detach: Final = _RUNTIME_CONTEXT.detach
 
 DEFAULTS: Final = Config()
 """The settings where nobody has set any."""
+
+ABANDONED: Final = "abandoned"
+"""The outcome of what nobody will finish."""
 
 # The key of older releases, which other projects still set.
 _SUPPRESSED_PLAINLY: Final = "suppress_instrumentation"
@@ -205,9 +210,9 @@ class Active:
         self.end(described, at)
 
     def abandon(self) -> None:
-        """End the span of something that its owner let go of unfinished."""
+        """End the span of something that its owner let go of unfinished, or the process with it."""
         if not self.ended:
-            self.end({EAI_OUTCOME: "abandoned"})
+            self.end({EAI_OUTCOME: ABANDONED})
 
     def _set(self, attributes: Attributes) -> None:
         known = attributes
@@ -230,6 +235,36 @@ def _is_error(span: Any) -> bool:
     """Whether a span of the SDK has the status ERROR already, perhaps with a description."""
     status = getattr(span, "status", None)
     return status is not None and status.status_code is StatusCode.ERROR
+
+
+_forked_at = 0
+
+
+def _note_fork() -> None:
+    global _forked_at  # noqa: PLW0603 - what a fork changes is the process's
+    _forked_at = time_ns()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_note_fork)
+
+
+def end_open() -> None:
+    """
+    End the operations that are still under way, as the process ends: in no order.
+
+    In a forked process those of its parent are under way there, and left alone here.
+
+    They are looked for among all objects, which takes 60 ms for a million of them, once. A list of
+    them would cost each operation 0.2 µs.
+    """
+    for found in gc.get_objects():
+        if issubclass(type(found), Active) and not found.ended:
+            try:
+                if found.started > _forked_at:
+                    found.abandon()
+            except Exception as failure:  # noqa: BLE001 - one of them must not cost the others
+                report("ending an open span", failure)
 
 
 class _Nothing(Active):

@@ -10,9 +10,10 @@ from __future__ import annotations
 import inspect
 from dataclasses import dataclass
 from functools import wraps
+from time import time_ns
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from eai_autotrace.instrumentation.active import NOTHING, Active
+from eai_autotrace.instrumentation.active import ABANDONED, NOTHING, Active
 from eai_autotrace.patching.guard import report
 from eai_autotrace.semconv.attributes import EAI_OUTCOME
 
@@ -34,21 +35,27 @@ class Whole(Active):
     Attributes:
         parts: How many calls have given items so far, as the instrumentor counts them.
         items: How many items these were.
+        last_part: When the last part so far ended, in nanoseconds since 1970.
     """
 
     parts = 0
     items = 0
+    last_part: int | None = None
 
     def learnt(self) -> Mapping[str, Any]:
         """What is known at its end."""
         return {}
 
-    def finish(self, outcome: str | None = None) -> None:
+    def finish(self, outcome: str | None = None, at: int | None = None) -> None:
         """End it, where it was not exhausted with what became of it."""
         if not self.ended:
             self.step_out()
             became = {EAI_OUTCOME: outcome} if outcome else {}
-            self.end({**self.learnt(), **became})
+            self.end({**self.learnt(), **became}, at)
+
+    def abandon(self) -> None:
+        """End it as unfinished, at its last part."""
+        self.finish(ABANDONED, self.last_part)
 
     def break_off(self, error: BaseException) -> None:
         """End it with the exception that a part has raised."""
@@ -60,7 +67,7 @@ class Whole(Active):
         """Whoever kept it has gone."""
         if not getattr(self, "ended", True):
             try:
-                self.finish("abandoned")
+                self.abandon()
             except Exception as failure:  # noqa: BLE001 - the boundary
                 report("ending a span", failure)
 
@@ -152,6 +159,8 @@ class Part:
             if self.take(whole, owner, result):
                 self.kept(owner).pop(id(owner), None)
                 whole.finish()
+            else:
+                whole.last_part = time_ns()
         except Exception as failure:  # noqa: BLE001 - the boundary
             report(f"reading the result of {self.module} {self.path}", failure)
 
@@ -199,7 +208,7 @@ class PartsEnd:
             try:
                 whole = kept(owner).pop(id(owner), None)
                 if whole is not None:
-                    whole.finish("abandoned")
+                    whole.abandon()
             except Exception as failure:  # noqa: BLE001 - the boundary
                 report(what, failure)
             return patch.original(owner, *args, **kwargs)

@@ -7,7 +7,7 @@ from functools import cached_property
 from time import time_ns
 from typing import TYPE_CHECKING, Any, Final
 
-from eai_autotrace.instrumentation.active import NOTHING, Active
+from eai_autotrace.instrumentation.active import ABANDONED, NOTHING, Active
 from eai_autotrace.instrumentation.operation import Operation
 from eai_autotrace.patching.guard import guard, report
 from eai_autotrace.semconv.attributes import (
@@ -126,20 +126,29 @@ class Exchange(Active):
         """End the span, with the route in its name and all that has been learnt."""
         if self.ended:
             return
+        if error is not None and type(error).__name__ == _ARTIFICIAL:
+            self.exception = None
+        attributes = self._described(error)
+        if error is None or EAI_OUTCOME in attributes:
+            self.end(attributes, self._last_byte)
+        else:
+            self.fail(error, attributes, self._last_byte)
+
+    def abandon(self) -> None:
+        """End the span of a request that is not answered yet, and never will be."""
+        if not self.ended:
+            self.end({EAI_OUTCOME: ABANDONED, **self._described(None)}, self._last_byte)
+
+    def _described(self, error: BaseException | None) -> dict[str, Any]:
         attributes: dict[str, Any] = {}
         try:
-            if error is not None and type(error).__name__ == _ARTIFICIAL:
-                self.exception = None
             if self.is_measured:
                 attributes = self._attributes(error)
             if self.route and self.is_recording:
                 self.span.update_name(f"{self.name} {self.route}")
         except Exception as failure:  # noqa: BLE001 - the boundary
             report("describing the end of a request", failure)
-        if error is None or EAI_OUTCOME in attributes:
-            self.end(attributes, self._last_byte)
-        else:
-            self.fail(error, attributes, self._last_byte)
+        return attributes
 
     def _attributes(self, error: BaseException | None) -> dict[str, Any]:
         raise NotImplementedError

@@ -207,3 +207,32 @@ def test_nothing_is_started_for_nothing(run_both, otlp_receiver):
     assert plain.stdout == "1 []\n"
     assert traced.stdout == f"{THREADS} []\n"
     assert otlp_receiver.requests() == []
+
+
+ABANDONED = {"eai.outcome": "abandoned"}
+
+
+@pytest.mark.parametrize(
+    ("how", "status", "children"),
+    [
+        ("exit", 3, 0),
+        ("exception", 1, 0),
+        ("sigterm", -15, 0),
+        ("exec", 0, 0),
+        ("fork", 0, 1),
+    ],
+)
+def test_what_is_under_way_ends_with_the_process(
+    run_instrumented, otlp_receiver, how, status, children
+):
+    """
+    A call, a task and an iterator that nobody will finish are spans all the same, once (case B3).
+
+    A forked process ends its own, and leaves its parent's to the parent.
+    """
+    program = run_instrumented("python", str(PROGRAMS / "left_open.py"), how, env=DELAYED | QUIET)
+
+    assert program.wait() == status, program.last_lines
+    spans = sorted((span.name, dict(span.attributes)) for span in otlp_receiver.spans())
+    expected = [*(["items"] * (1 + children)), "slow", "wait"]
+    assert spans == [(name, ABANDONED) for name in expected]
