@@ -255,7 +255,9 @@ def _answered(_client: Any, *, response: Any, retries_taken: int = 0, **_: objec
     # First, so that no failure of the rest leaves in a stream what is to be hidden.
     look(response, call, headers)
     call.retries = max(call.retries, retries_taken)
-    call.answer.cost = cost_of(headers)
+    cost = cost_of(headers)
+    if cost is not None:
+        call.answer.cost = cost
     if call.is_recording:
         call.learnt = described(headers)
 
