@@ -7,6 +7,7 @@ Nothing is fetched. A model that is in neither has no cost, rather than a wrong 
 from __future__ import annotations
 
 import json
+import re
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
@@ -21,6 +22,11 @@ if TYPE_CHECKING:
     from eai_autotrace.semconv.genai import Usage
 
 _MILLION: Final = 1_000_000
+_DIGITS: Final = 12  # behind the point: a token costs 1e-08 dollars or more
+# A date or a number of one, and what clouds and routers put behind it.
+_VERSION: Final = re.compile(
+    r"(?:-latest|[-@](?:\d{3,8}|\d{4}-\d\d-\d\d|\d\d-\d\d|\d\d-20\d\d)(?:-v\d+)?|-v\d+)?(?:@default)?(?::\d+)?"
+)
 
 
 class Price(NamedTuple):
@@ -48,7 +54,8 @@ class Price(NamedTuple):
         total = plain * self.input + (usage.output or 0) * self.output
         total += read * (self.input if self.cache_read is None else self.cache_read)
         total += written * (self.input if self.cache_write is None else self.cache_write)
-        return total / _MILLION
+        # As people write it, not as halves and quarters of bits add up to.
+        return round(total / _MILLION, _DIGITS)
 
 
 class Prices:
@@ -57,12 +64,15 @@ class Prices:
 
     Args:
         table: By the beginning of a model's name: the longest that fits counts.
+
+    Attributes:
+        find: Gives the price of a model by its name; ``None`` where it is not known.
     """
 
     def __init__(self, table: Mapping[str, Price]) -> None:
         self._table = table
         self._names = sorted(table, key=len, reverse=True)
-        self._find = lru_cache(maxsize=512)(self._search)
+        self.find = lru_cache(maxsize=512)(self._search)
 
     def cost(self, models: Iterable[str | None], usage: Usage) -> float | None:
         """
@@ -73,7 +83,7 @@ class Prices:
             usage: The tokens.
         """
         for model in models:
-            price = self._find(model) if model else None
+            price = self.find(model) if model else None
             if price is not None:
                 return price.of(usage)
         return None
@@ -91,9 +101,10 @@ def _is_version(rest: str) -> bool:
     """
     Whether what follows a name only says which version of the model it is.
 
-    ``gpt-5-2025-08-07`` is a ``gpt-5``; ``gpt-5-nano`` is another model.
+    ``gpt-5-2025-08-07`` is a ``gpt-5``; ``gpt-5-nano`` and ``claude-opus-4-9`` are other models
+    than ``gpt-5`` and ``claude-opus-4``.
     """
-    return not rest or (rest[0] in "-@:" and not rest[1:2].isalpha()) or rest == "-latest"
+    return _VERSION.fullmatch(rest) is not None
 
 
 @lru_cache(maxsize=4)

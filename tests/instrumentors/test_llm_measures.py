@@ -342,9 +342,13 @@ MODELS = {
     "gpt-5-latest": 1,
     "gpt-5-nano": None,
     "gpt-55": None,
+    "gpt-5-0613": 1,
+    "gpt-5-pro-2025-10-06": None,
     "openai/gpt-5": 1,
     "eu.anthropic.claude-x-4-20250514-v1:0": 5,
     "claude-x-4@20250514": 5,
+    "claude-x-4-9": None,
+    "claude-x-4-9-20270101": None,
     "other": None,
 }
 
@@ -355,6 +359,24 @@ def test_which_price_a_model_has(model):
     A model has the price of its name without its version; another model has none.
     """
     assert TABLE.cost([None, model], Usage(input=1_000_000, output=0)) == MODELS[model]
+
+
+def test_costs_are_rounded():
+    """
+    A cost has no digits that come of binary fractions alone (case D8).
+    """
+    price = Prices({"gpt-4o-mini": Price(0.15, 0.6, 0.075)})
+
+    assert repr(price.cost(["gpt-4o-mini"], Usage(input=5, output=4))) == "3.15e-06"
+
+
+@pytest.mark.parametrize("model", ["gpt-5.5", "claude-opus-5-5", "gemini-3.5-flash", "grok-4.5"])
+def test_the_table_has_the_models_of_its_day(model):
+    """
+    The table has the models that vendors offer when it is written, not those of a year before
+    (case D8).
+    """
+    assert prices(None).cost([model], Usage(input=1_000_000, output=0)) > 0
 
 
 def test_unknown_tokens_cost_nothing_known():
