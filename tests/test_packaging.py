@@ -248,6 +248,98 @@ def test_an_environment_starts_without_us(installed, tmp_path):
     assert _run(sys.executable, "-S", "-c", left, OTEL_PROPAGATORS="nosuch") == "starts\n"
 
 
+# All that is needed for traces over HTTP; the wheel names more, which other settings ask for.
+LEAN = (
+    "opentelemetry-api",
+    "opentelemetry-sdk",
+    "opentelemetry-instrumentation",
+    "opentelemetry-semantic-conventions",
+    "opentelemetry-distro",
+    "wrapt",
+    "PyYAML",
+    "urllib3",
+    "typing_extensions",
+    "packaging",
+)
+REQUEST = """
+import asyncio, sys
+from fastapi import FastAPI
+
+app = FastAPI()
+
+@app.get("/x/{number}")
+async def get(number: int):
+    return number
+
+async def main():
+    async def send(message):
+        print(*message.values())
+
+    scope = {"type": "http", "method": "GET", "path": "/x/1", "query_string": b"", "headers": []}
+    await app({**scope, "http_version": "1.1", "scheme": "http"}, None, send)
+
+asyncio.run(main())
+"""
+
+
+@pytest.fixture(scope="session")
+def lean(built, tmp_path_factory):
+    """The Python of an environment without grpcio, protobuf, requests and contrib's instrumentors."""
+    folder = tmp_path_factory.mktemp("lean")
+    subprocess.run([sys.executable, "-m", "venv", folder], check=True)
+    python = folder / "bin" / "python"
+    pip = [python, "-m", "pip", "install", "--quiet"]
+    subprocess.run([*pip, "--no-deps", built[0], *LEAN], check=True)
+    subprocess.run([*pip, "fastapi"], check=True)
+    return python
+
+
+METRICS = (
+    "OTEL_METRICS_EXPORTER: 'otlp' cannot be made: it needs the package "
+    "opentelemetry-exporter-otlp-proto-{}; install it, or set OTEL_METRICS_EXPORTER=none; "
+    "it is left out\n"
+)
+GRPC = (
+    "OTEL_TRACES_EXPORTER: 'otlp' cannot be made: gRPC needs the package grpcio; install it, or "
+    "send to port 4318 with OTEL_EXPORTER_OTLP_PROTOCOL=http/protobuf; it is left out\n"
+)
+
+
+@pytest.mark.parametrize(
+    ("environ", "names", "said"),
+    [
+        ({"OTEL_METRICS_EXPORTER": "none"}, ["GET /x/{number}"], ""),
+        ({"OTEL_METRICS_EXPORTER": "console"}, ["GET /x/{number}"], ""),
+        ({}, ["GET /x/{number}"], METRICS.format("http")),
+        ({"OTEL_EXPORTER_OTLP_PROTOCOL": "grpc"}, [], GRPC + METRICS.format("grpc")),
+    ],
+    ids=["traces", "console", "metrics", "grpc"],
+)
+def test_what_is_not_asked_for_may_be_missing(lean, otlp_receiver, environ, names, said):
+    """
+    Without grpcio, protobuf, requests and contrib's instrumentors, traces work.
+
+    What asks for one of them is told the cure in one line, and the program runs.
+    """
+    done = subprocess.run(
+        [lean.with_name("opentelemetry-instrument"), lean, "-c", REQUEST],
+        capture_output=True,
+        check=False,
+        cwd="/",
+        env={
+            "PATH": "/usr/bin:/bin",
+            "OTEL_SERVICE_NAME": "orders",
+            "OTEL_EXPORTER_OTLP_ENDPOINT": otlp_receiver.http_endpoint,
+            **environ,
+        },
+        text=True,
+    )
+
+    assert (done.returncode, done.stderr) == (0, said)
+    assert done.stdout.startswith("http.response.start 200")
+    assert [span.name for span in otlp_receiver.spans()] == names
+
+
 def test_a_choice_goes_before_the_shadow(installed):
     """
     With the loader's directory on the path, OTEL_PYTHON_DISTRO still selects the stock distro.

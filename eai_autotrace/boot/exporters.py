@@ -2,12 +2,13 @@
 Exporters by name and signal.
 
 Spans go by our own OTLP exporter; metrics and logs by OpenTelemetry's, see
-`eai_autotrace.boot.otlp`. Every other name is an entry point of an installed package. Transports are imported when they are used:
-gRPC costs a process 20 MB.
+`eai_autotrace.boot.otlp`. Every other name is an entry point of an installed package. Transports
+are imported when they are used: gRPC costs a process 20 MB. What is not asked for may be missing.
 """
 
 from __future__ import annotations
 
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 from opentelemetry.util._importlib_metadata import entry_points
@@ -27,12 +28,18 @@ def span_exporter(config: Config, signal: str, name: str) -> SpanExporter:
     An exporter of spans for the pipeline.
 
     Raises:
-        LookupError: No installed package has an exporter of that name.
+        LookupError: No installed package has an exporter of that name, or one that it needs is
+            missing.
     """
     if name == "otlp":
         from eai_autotrace.export.otlp import Connection, otlp_exporter  # noqa: PLC0415
 
         target = config.otlp(signal)
+        if target.protocol == "grpc" and find_spec("grpc") is None:
+            raise LookupError(
+                "gRPC needs the package grpcio; install it, or send to port 4318 with "
+                "OTEL_EXPORTER_OTLP_PROTOCOL=http/protobuf"
+            )
         return otlp_exporter(
             target.protocol,
             Connection(

@@ -36,9 +36,17 @@ def otlp_exporter(config: Config, signal: str) -> Any:
     An exporter of metrics or logs.
 
     Raises:
+        LookupError: OpenTelemetry's exporter, or what it needs, is not installed.
         OSError: A file of a certificate or a key cannot be read.
     """
     target = config.otlp(signal)
+    package = _PACKAGES[target.protocol]
+    try:
+        module = import_module(f"{package}.{_MODULES[signal]}")
+    except ModuleNotFoundError as missing:
+        name = package.replace(".", "-")
+        otherwise = f"set OTEL_{signal.upper()}_EXPORTER=none"
+        raise LookupError(f"it needs the package {name}; install it, or {otherwise}") from missing
     options = (
         _grpc(config, signal, target)
         if target.protocol == "grpc"
@@ -46,7 +54,6 @@ def otlp_exporter(config: Config, signal: str) -> Any:
     )
     if signal == "metrics":
         options |= _preferences(config)
-    module = import_module(f"{_PACKAGES[target.protocol]}.{_MODULES[signal]}")
     with hidden_from_sdk():
         made = getattr(module, _CLASSES[signal])(timeout=target.timeout, **options)
     if target.protocol != "grpc":
