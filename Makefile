@@ -34,6 +34,7 @@ lint: ## check style and types
 	@scripts/prepare test lint
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
+	@scripts/link-packages .linked
 	$(BIN)/mypy
 
 demo: ## run the example application and print its traces
@@ -51,5 +52,5 @@ soak: ## ten minutes at full load with the collector down by turns (ARGS="--minu
 	$(BIN)/python -m benchmarks.soak $(ARGS)
 
 clean: ## remove the environment and everything that was built
-	rm -rf .venv .matrix build dist *.egg-info .coverage .hypothesis .mypy_cache .pytest_cache .ruff_cache
+	rm -rf .venv .matrix .linked build dist *.egg-info .coverage .hypothesis .mypy_cache .pytest_cache .ruff_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -115,7 +115,7 @@ class Queries:
         """Preparing, where it is shown."""
         server = self._sessions.of(connection).server
         found = server.read(query).operation
-        return server.operation(f"PREPARE {found.name}", None, **dict(found.attributes))
+        return server.operation(f"PREPARE {found.name}", None, **found.known_attributes())
 
     def introspection(self, connection: Any, *_: object, **__: object) -> Operation:
         """Looking up types, where it is shown."""
@@ -143,7 +143,7 @@ class Queries:
     def connect(self, *, addr: Any, params: Any, **_: object) -> Operation:
         """Connecting to one address."""
         operation = self._sessions.server(addr, params.database).operation("CONNECT", None)
-        attributes: Any = dict(operation.attributes)
+        attributes = dict(operation.known_attributes())
         attributes[DB_OPERATION_NAME] = attributes.pop(DB_QUERY_SUMMARY)
         return Operation("CONNECT", SpanKind.CLIENT, attributes)
 

@@ -116,7 +116,7 @@ def prices(file: str | None) -> Prices:
         file: JSON of the form ``{"model": {"input": 1.25, "output": 10, "cache_read": 0.125}}``, in
             US dollars for a million tokens. One that cannot be read is reported once.
     """
-    table = {name: Price(*price) for name, price in PRICES.items()}
+    table = {name: Price._make(price) for name, price in PRICES.items()}
     if file is not None:
         with guard(f"reading prices from {file}"):
             table |= {name: _read(price) for name, price in json.loads(_text(file)).items()}

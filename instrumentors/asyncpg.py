@@ -36,8 +36,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from eai_autotrace.config import Config
-    from eai_autotrace.instrumentation import Measures
+    from eai_autotrace.instrumentation import Measures, Operation
     from eai_autotrace.instrumentation.instrumentor import AnyTarget
+
+    Describe = Callable[..., Operation | None]
 
 _CONNECTION: Final = "asyncpg.connection"
 _PREPARED: Final = "asyncpg.prepared_stmt"
@@ -85,7 +87,7 @@ def _counts(config: Config) -> bool:
 def _queries(
     queries: Queries, measures: Measures | None, *, counted: bool
 ) -> tuple[AnyTarget, ...]:
-    results = {
+    results: dict[str, tuple[str, Describe, Any]] = {
         "Connection.execute": (_CONNECTION, queries.query, describe.status),
         "Connection.executemany": (_CONNECTION, queries.executemany, None),
         "Connection.fetch": (_CONNECTION, queries.query, describe.rows),
@@ -109,7 +111,7 @@ def _queries(
 
 
 def _copies(queries: Queries, measures: Measures | None) -> tuple[Target, ...]:
-    described = {
+    described: dict[str, tuple[Describe, Any]] = {
         "Connection.copy_from_query": (queries.copy_query, describe.copied_out),
         "Connection.copy_from_table": (queries.copy_table, describe.copied_out),
         "Connection.copy_to_table": (queries.copy_table, describe.status),
