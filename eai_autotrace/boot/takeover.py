@@ -12,13 +12,10 @@ and nowhere else.
 from __future__ import annotations
 
 import logging
-from typing import TYPE_CHECKING, Any
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, Final
 
-import opentelemetry._logs._internal as logs_api
-import opentelemetry.metrics._internal as metrics_api
-from opentelemetry import trace as trace_api
 from opentelemetry.instrumentation.distro import BaseDistro, DefaultDistro
-from opentelemetry.util._once import Once
 
 from eai_autotrace.boot.configurator import EaiConfigurator
 from eai_autotrace.boot.distro import EaiDistro
@@ -31,10 +28,10 @@ if TYPE_CHECKING:
 
 _logger = logging.getLogger("eai_autotrace")
 
-_PROVIDERS = (
-    (trace_api, "_TRACER_PROVIDER"),
-    (metrics_api, "_METER_PROVIDER"),
-    (logs_api, "_LOGGER_PROVIDER"),
+_PROVIDERS: Final = (
+    ("opentelemetry.trace", "_TRACER_PROVIDER"),
+    ("opentelemetry.metrics._internal", "_METER_PROVIDER"),
+    ("opentelemetry._logs._internal", "_LOGGER_PROVIDER"),
 )
 
 
@@ -105,7 +102,11 @@ def _is_stock(distro: Any) -> bool:
 
 def _reset_stock_providers() -> None:
     """Shut down the providers that the stock configurator has set; those of the user's own stay."""
-    for api, name in _PROVIDERS:
+    # Imported here, as a release may move them: that must cost the taking over only.
+    from opentelemetry.util._once import Once  # noqa: PLC0415
+
+    for module, name in _PROVIDERS:
+        api = import_module(module)
         provider = getattr(api, name)
         resource = getattr(provider, "resource", None) or getattr(
             getattr(provider, "_sdk_config", None), "resource", None

@@ -189,3 +189,37 @@ print(hasattr(asyncpg.connection.Connection.execute, "__wrapped__"))
     done = run_python(code, wrapped=True, OTEL_SDK_DISABLED="true")
 
     assert (done.stdout, done.stderr) == ("None\nFalse\n", "")
+
+
+@pytest.mark.parametrize(
+    ("module", "name"),
+    [
+        ("opentelemetry.sdk.trace.sampling", "_AlwaysOn"),
+        ("opentelemetry.sdk.trace", "_Span"),
+        ("opentelemetry.sdk.trace", "SynchronousMultiSpanProcessor"),
+    ],
+)
+def test_an_sdk_that_is_not_known_is_used_as_it_is(run_python, module, name):
+    """
+    Without a name of the SDK's that our spans build on, the SDK's own ones are made, with one line.
+
+    The instrumentors are loaded all the same, and the program runs.
+    """
+    code = f"""
+import {module} as module
+vars(module).pop("{name}")
+{INITIALIZE}
+from opentelemetry import trace
+print(type(trace.get_tracer_provider()).__module__)
+import asyncpg
+print(hasattr(asyncpg.connection.Connection.execute, "__eai_patch__"))
+"""
+
+    done = run_python(code, OTEL_SERVICE_NAME="x", **QUIET)
+
+    provider = "opentelemetry" if name == "SynchronousMultiSpanProcessor" else "opentelemetry.sdk"
+    assert done.returncode == 0
+    assert done.stdout.splitlines()[-1] == "True"
+    assert done.stdout.startswith(provider)
+    said = "this version of OpenTelemetry's SDK is not known; its own spans and exporters are used"
+    assert done.stderr.count(said) == 1
