@@ -19,10 +19,12 @@ from eai_autotrace.boot.exporters import exporter, installed, span_exporter
 from eai_autotrace.boot.late import LateLoggerProvider, LateMeterProvider
 from eai_autotrace.boot.limits import span_limits
 from eai_autotrace.boot.resource import make_resource
+from eai_autotrace.boot.rivals import tell_of_rivals
 from eai_autotrace.config.load import RATIO_SAMPLERS
 from eai_autotrace.config.otlp import SIGNALS
 from eai_autotrace.config.parse import redacted, shown
 from eai_autotrace.export.pipeline import Pipeline
+from eai_autotrace.patching.guard import guard
 from eai_autotrace.spans import TracerProvider
 from eai_autotrace.spans.resource import ForkedResource
 
@@ -51,6 +53,8 @@ def install(config: Config) -> None:
             install_signal(config, resource)
         except Exception as failure:
             _logger.warning("%s failed", install_signal.__name__, exc_info=failure)
+    with guard("watching for other providers"):
+        tell_of_rivals(str(resource.attributes.get("service.name", "")))
 
 
 def _report_no_name(config: Config, resource: Resource) -> None:

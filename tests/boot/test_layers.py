@@ -223,3 +223,30 @@ print(hasattr(asyncpg.connection.Connection.execute, "__eai_patch__"))
     assert done.stdout.startswith(provider)
     said = "this version of OpenTelemetry's SDK is not known; its own spans and exporters are used"
     assert done.stderr.count(said) == 1
+
+
+RIVAL = """
+from opentelemetry import metrics, trace
+from opentelemetry.sdk.metrics import MeterProvider
+from opentelemetry.sdk.resources import Resource
+from opentelemetry.sdk.trace import TracerProvider
+ours = trace.get_tracer_provider(), metrics.get_meter_provider()
+resource = Resource.create({"service.name": "theirs"})
+trace.set_tracer_provider(TracerProvider(resource=resource))
+metrics.set_meter_provider(meter_provider=MeterProvider(resource=resource))
+print((trace.get_tracer_provider(), metrics.get_meter_provider()) == ours)
+"""
+
+
+def test_a_second_provider_is_told_of_in_one_line(run_python):
+    """
+    A program, or a vendor's SDK, that sets providers of its own after ours: one clear line (C12).
+    """
+    done = run_python(RIVAL, wrapped=True, OTEL_SERVICE_NAME="ours", **QUIET)
+
+    assert (done.stdout, done.returncode) == ("True\n", 0)
+    assert done.stderr == (
+        "the program sets opentelemetry.sdk.trace.TracerProvider after ours: what is made through "
+        "it goes its own way, as service 'theirs', all else ours, as service 'ours'; give both the "
+        "same OTEL_SERVICE_NAME, or leave one of them out\n"
+    )
