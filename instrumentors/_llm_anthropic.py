@@ -5,10 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from eai_autotrace.instrumentors._llm_content import (
-    blob_part,
     call_part,
-    file_part,
-    link_part,
     plain,
     reasoning_part,
     result_part,
@@ -26,6 +23,7 @@ from eai_autotrace.instrumentors._llm_formats import (
     texts,
     whole,
 )
+from eai_autotrace.instrumentors._llm_media import blob_part, file_part, link_part
 
 from eai_autotrace.semconv.attributes import (
     EAI_GEN_AI_BATCH_STATUS,
@@ -165,6 +163,7 @@ def _fold(block: dict[str, Any], delta: Mapping[str, Any]) -> None:
         "text_delta": ("text", "text"),
         "thinking_delta": ("thinking", "thinking"),
         "input_json_delta": ("partial_json", "json"),
+        "compaction_delta": ("content", "content"),
     }
     source, name = names.get(str(delta.get("type")), ("", ""))
     more = delta.get(source)
@@ -238,6 +237,8 @@ def _media(modality: str, source: Mapping[str, Any]) -> dict[str, Any]:
         return file_part(modality, source.get("file_id"))
     if kind == "url":
         return link_part(modality, source.get("url"))
+    if kind == "content":
+        return {"type": modality, "content": _parts(source.get("content"))}
     return text_part(source.get("data"))
 
 

@@ -1,21 +1,18 @@
 """
-Content of LLM calls in the conventions' JSON shape: media by their size and hash, cut to a budget.
+Content of LLM calls in the conventions' JSON shape, cut to a budget.
 
 https://github.com/open-telemetry/semantic-conventions-genai/tree/main/docs/gen-ai
 """
 
 from __future__ import annotations
 
-import base64
-import binascii
-import hashlib
 import json
 from contextlib import suppress
 from typing import Any, Final
 
-_CUT: Final = "…"
+from eai_autotrace.instrumentors._llm_media import CUT, DEEPEST, blob_part, safe
+
 _LEAST: Final = 16  # characters of a text that are worth keeping
-_DEEPEST: Final = 20
 
 
 def text_part(content: Any) -> dict[str, Any]:
@@ -41,42 +38,6 @@ def result_part(identity: Any, response: Any) -> dict[str, Any]:
     return {"type": "tool_call_response", "id": identity, "response": response}
 
 
-def blob_part(modality: str, mime_type: Any, encoded: Any) -> dict[str, Any]:
-    """Media that is in the message itself: its type, size in bytes and SHA-256, never its data."""
-    size, digest = _identify(encoded)
-    return {
-        "type": "blob",
-        "modality": modality,
-        "mime_type": mime_type,
-        "size": size,
-        "sha256": digest,
-    }
-
-
-def link_part(modality: str, url: Any, mime_type: Any = None) -> dict[str, Any]:
-    """Media at a URL; one that has the media in itself is a blob."""
-    if isinstance(url, str) and url.startswith("data:"):
-        head, _, encoded = url.partition(",")
-        return blob_part(modality, head[5:].partition(";")[0] or None, encoded)
-    return {"type": "uri", "modality": modality, "mime_type": mime_type, "uri": url}
-
-
-def file_part(modality: str, identity: Any) -> dict[str, Any]:
-    """Media that the provider has."""
-    return {"type": "file", "modality": modality, "file_id": identity}
-
-
-def _identify(encoded: Any) -> tuple[int | None, str | None]:
-    if isinstance(encoded, str):
-        try:
-            encoded = base64.b64decode(encoded)
-        except (ValueError, binascii.Error):
-            encoded = encoded.encode("utf-8", "replace")
-    if not isinstance(encoded, (bytes, bytearray)):
-        return None, None
-    return len(encoded), hashlib.sha256(encoded).hexdigest()
-
-
 def plain(value: Any, depth: int = 0) -> Any:
     """
     A value as JSON has it, of what applications pass to SDKs.
@@ -86,8 +47,8 @@ def plain(value: Any, depth: int = 0) -> Any:
     """
     if value is None or isinstance(value, (str, int, float, bool)):
         return value
-    if depth > _DEEPEST:
-        return _CUT
+    if depth > DEEPEST:
+        return CUT
     if isinstance(value, dict):
         given = {str(k): v for k, v in value.items() if v is not None and not is_sentinel(v)}
         return {key: plain(one, depth + 1) for key, one in given.items()}
@@ -110,12 +71,13 @@ def is_sentinel(value: Any) -> bool:
 
 def to_json(value: Any, most: int) -> str:
     """
-    JSON of at most so many bytes.
+    JSON of at most so many bytes, without media and opaque data.
 
     Where it is more, texts are cut, to half the length as often as is needed; where that is not
     enough, items of the outermost list are left out, the middle ones first, as the first ones and the last
     ones say most. What is left is JSON of the same shape.
     """
+    value = safe(value)
     whole = _encode(value)
     if len(whole.encode()) <= most:
         return whole
@@ -140,7 +102,7 @@ def _without_items(value: Any, most: int) -> str:
 
 def _cut(value: Any, longest: int) -> Any:
     if isinstance(value, str):
-        return value if len(value) <= longest else value[:longest] + _CUT
+        return value if len(value) <= longest else value[:longest] + CUT
     if isinstance(value, dict):
         return {key: _cut(one, longest) for key, one in value.items()}
     if isinstance(value, list):

@@ -5,16 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from eai_autotrace.instrumentors._llm_content import (
-    blob_part,
     call_part,
-    file_part,
-    link_part,
     plain,
     reasoning_part,
     result_part,
     text_part,
 )
 from eai_autotrace.instrumentors._llm_formats import mapping, sequence, whole
+from eai_autotrace.instrumentors._llm_media import blob_part, file_part, is_data_url, link_part
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -50,7 +48,7 @@ def chat_messages(value: Any) -> list[Any]:
 def _chat_message(message: Mapping[str, Any]) -> dict[str, Any]:
     role = message.get("role")
     if role == "tool":
-        answered = result_part(message.get("tool_call_id"), message.get("content"))
+        answered = result_part(message.get("tool_call_id"), _result(message.get("content")))
         return {"role": "tool", "parts": [answered]}
     reasoning = message.get("reasoning_content") or message.get("reasoning")
     parts = [reasoning_part(reasoning)] if isinstance(reasoning, str) else []
@@ -75,13 +73,18 @@ def _parts(value: Any) -> list[Any]:
     return [_part(mapping(one)) for one in sequence(value)]
 
 
+def _result(value: Any) -> Any:
+    """What a tool gave: a text, or parts."""
+    return _parts(value) if isinstance(value, list) else value
+
+
 def _part(part: Mapping[str, Any]) -> Any:
     kind = part.get("type")
     if kind in {"text", "input_text", "output_text"}:
         return text_part(part.get("text"))
     if kind == "refusal":
         return {"type": "refusal", "content": part.get("refusal")}
-    if kind in {"image_url", "input_image"}:
+    if kind in {"image_url", "input_image", "computer_screenshot"}:
         return _image(part)
     if kind == "input_audio":
         audio = mapping(part.get("input_audio"))
@@ -102,7 +105,10 @@ def _image(part: Mapping[str, Any]) -> Any:
 def _file(file: Mapping[str, Any]) -> Any:
     if file.get("file_id"):
         return file_part("document", file["file_id"])
-    return link_part("document", file.get("file_data") or file.get("file_url"))
+    data = file.get("file_data")
+    if isinstance(data, str) and not is_data_url(data):
+        return blob_part("document", None, data)
+    return link_part("document", data or file.get("file_url"))
 
 
 def chat_choices(parts: Mapping[str, Any]) -> list[Any]:
@@ -175,12 +181,18 @@ def _item(item: Mapping[str, Any]) -> dict[str, Any]:
     if kind in {"function_call", "custom_tool_call"}:
         part = call_part(get("call_id"), get("name"), get("arguments", get("input")))
     elif kind in {"function_call_output", "custom_tool_call_output"}:
-        return {"role": "tool", "parts": [result_part(get("call_id"), get("output"))]}
+        return {"role": "tool", "parts": [result_part(get("call_id"), _result(get("output")))]}
+    elif kind == "computer_call_output":
+        shown = _part(mapping(get("output")))
+        return {"role": "tool", "parts": [result_part(get("call_id"), [shown])]}
     elif kind == "reasoning":
         summary = [mapping(one).get("text") for one in sequence(get("summary"))]
         part = reasoning_part("\n".join(one for one in summary if isinstance(one, str)))
     elif kind == "image_generation_call":
-        part = blob_part("image", None, get("result"))
+        form = get("output_format")
+        part = blob_part("image", f"image/{form}" if form else None, get("result"))
+    elif kind == "compaction":
+        part = {"type": kind, "id": get("id")}
     else:
         call = {key: one for key, one in item.items() if key not in {"id", "name"}}
         part = {"type": "server_tool_call", "id": get("id"), "name": get("name", kind)}
