@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from time import time_ns
 from typing import TYPE_CHECKING, Any, Final
 
 from eai_autotrace.patching.guard import report
@@ -42,6 +43,7 @@ class Body:
     def chunk(self, chunk: bytes) -> bytes:
         """Hand on what comes."""
         if not self._call.ended:
+            self._call.heard = time_ns()
             try:
                 self._see(chunk if self._decode is None else self._decode(chunk))
             except Exception as failure:  # noqa: BLE001 - the boundary
@@ -63,8 +65,10 @@ class Body:
     def closed(self) -> None:
         """The application has closed it before its end, or the library has, let go of."""
         if not self._call.ended:
-            outcome = "abandoned" if _is_let_go(self._call.library) else "closed"
-            self._call.end({EAI_OUTCOME: outcome})
+            if _is_let_go(self._call.library):
+                self._call.abandon()
+            else:
+                self._call.end({EAI_OUTCOME: "closed"})
 
     def dropped(self) -> None:
         """The application has let go of it."""

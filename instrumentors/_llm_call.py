@@ -14,11 +14,13 @@ from eai_autotrace.instrumentors import _llm_measures as values
 from eai_autotrace.instrumentors._llm_formats import Answer
 from opentelemetry.context import Context
 
+from eai_autotrace.instrumentation.active import is_failure
 from eai_autotrace.instrumentation.fetches import Fetching
 from eai_autotrace.patching.guard import guard, report
 from eai_autotrace.semconv import genai
 from eai_autotrace.semconv.attributes import (
     EAI_GEN_AI_TIME_TO_FIRST_TOKEN,
+    EAI_OUTCOME,
     ERROR_TYPE,
     GEN_AI_RESPONSE_FINISH_REASONS,
     GEN_AI_RESPONSE_ID,
@@ -53,6 +55,7 @@ class Call(Fetching):
         answer: What is known of the response.
         retries: Attempts after the first one.
         learnt: Further attributes, from the response's headers.
+        heard: When the last bytes of the response came, in nanoseconds since 1970.
         is_asked: Whether the response has something in it because we asked for it.
         prompt: The content of the request, where that is recorded, as attributes.
     """
@@ -65,6 +68,7 @@ class Call(Fetching):
         "_last_chunk",
         "_shown",
         "answer",
+        "heard",
         "is_asked",
         "learnt",
         "operation",
@@ -80,6 +84,7 @@ class Call(Fetching):
         self._ends = [True]  # one end; taking it is atomic
         self.retries = 0
         self.learnt = self.prompt = _NOTHING
+        self.heard: int | None = None
         self.is_asked = False
         self._first_chunk: int | None = None
         self._first_token: int | None = None
@@ -151,6 +156,15 @@ class Call(Fetching):
             with guard("telling of an inference"):
                 self._tell()
 
+    def abandon(self) -> None:
+        """
+        End what its owner let go of unfinished: when the last of it came.
+
+        It may be noticed much later, by the garbage collector or at the end of the process.
+        """
+        if not self.ended:
+            self.end({EAI_OUTCOME: "abandoned"}, self.heard)
+
     def _measure_chunks(self, between: list[float]) -> None:
         recorder = self.operation.llm.chunk_recorder(self)
         for seconds in between:
@@ -159,7 +173,7 @@ class Call(Fetching):
 
     def _set(self, attributes: Mapping[str, Any]) -> None:
         # What is measured is not what the span has.
-        if ERROR_TYPE in attributes:
+        if is_failure(attributes):
             self._shown = {**self._shown, ERROR_TYPE: attributes[ERROR_TYPE]}
         super()._set(self._shown)
 

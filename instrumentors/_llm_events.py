@@ -12,6 +12,7 @@ import json
 import struct
 from base64 import b64decode
 from contextlib import suppress
+from time import time_ns
 from typing import TYPE_CHECKING, Final
 
 from eai_autotrace.instrumentors._llm_bodies import LARGEST, Body, read_json
@@ -52,7 +53,10 @@ class Events(Body):
 
     def chunk(self, chunk: bytes) -> bytes:
         """Hand on what comes."""
-        return chunk if self._tells_nothing(chunk) else super().chunk(chunk)
+        if self._tells_nothing(chunk):
+            self._call.heard = time_ns()
+            return chunk
+        return super().chunk(chunk)
 
     def _tells_nothing(self, chunk: bytes) -> bool:
         """Whether a chunk is of whole events that have content only, as most are."""
@@ -164,6 +168,7 @@ class AskedEvents(Events):
 
     def chunk(self, chunk: bytes) -> bytes:
         """Hand on whole events, without what the application did not ask for."""
+        self._call.heard = time_ns()
         if self._tells_nothing(chunk):
             return _without_null(chunk)
         data = chunk if self._decode is None else self._decode(chunk)

@@ -12,6 +12,7 @@ from __future__ import annotations
 import copy
 import re
 from dataclasses import dataclass
+from time import time_ns
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from weakref import ref
 
@@ -251,6 +252,7 @@ def _answered(_client: Any, *, response: Any, retries_taken: int = 0, **_: objec
     call = current_fetch()
     if not isinstance(call, Call) or call.ended:
         return
+    call.heard = time_ns()
     headers = headers_of(response)
     # First, so that no failure of the rest leaves in a stream what is to be hidden.
     look(response, call, headers)
