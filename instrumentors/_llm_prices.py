@@ -116,7 +116,8 @@ def prices(file: str | None) -> Prices:
         file: JSON of the form ``{"model": {"input": 1.25, "output": 10, "cache_read": 0.125}}``, in
             US dollars for a million tokens. One that cannot be read is reported once.
     """
-    table = {name: Price._make(price) for name, price in PRICES.items()}
+    # Rows end with the last figure that they have.
+    table = {name: Price._make((*row, None, None)[:4]) for name, row in PRICES.items()}
     if file is not None:
         with guard(f"reading prices from {file}"):
             table |= {name: _read(price) for name, price in json.loads(_text(file)).items()}
