@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from eai_autotrace.instrumentors import _llm_measures as values
 from eai_autotrace.instrumentors._llm_call import UPSTREAM_KEY
+from eai_autotrace.instrumentors._llm_frameworks import COUNTING, framework_of
 from eai_autotrace.instrumentors._llm_recording import Recording
 from opentelemetry import baggage
 from opentelemetry.baggage import _BAGGAGE_KEY
@@ -97,16 +98,23 @@ class LlmOperation(FetchOperation):
         llm: What is recorded of it.
         request: The request.
         context: Where it is made.
+
+    Attributes:
+        is_counted_above: Whether a framework records the same metric of its tokens.
     """
 
-    __slots__ = ("context", "is_told", "llm", "model", "request", "upstream")
+    __slots__ = ("context", "is_counted_above", "is_told", "llm", "model", "request", "upstream")
 
     def __init__(self, llm: Llm, request: Request, context: Context) -> None:
         # All that the base's own would set, which takes as long again.
         model = request.body.get("model")
         model = model if isinstance(model, str) and model else None
         kind = request.route.operation
-        upstream = context.get(UPSTREAM_KEY) if context else None
+        upstream = framework = None
+        if context:
+            upstream = context.get(UPSTREAM_KEY)
+            if llm.looks_for_frameworks:
+                framework = framework_of(context, kind, model)
         self.name = f"{kind} {model}" if model else kind
         self.kind = SpanKind.CLIENT
         self.attributes = _NO_ATTRIBUTES
@@ -115,8 +123,9 @@ class LlmOperation(FetchOperation):
         self.measured = (kind, request.provider, model, request.address, request.port)
         self.exception = None
         self.started = None
-        self.has_span = upstream is None and not request.is_native
+        self.has_span = upstream is None and framework is None and not request.is_native
         self.has_measures = upstream is None
+        self.is_counted_above = framework in COUNTING
         self.llm = llm
         self.request = request
         self.model = model
@@ -141,6 +150,7 @@ class Llm:
         self.semconv = config.genai_semconv
         self.recording = Recording(config)
         self.measures: Measures = values.measures(self.semconv, with_cost=config.llm_cost)
+        self.looks_for_frameworks = config.llm_framework_spans == "keep"
         self.times_chunks = config.llm_chunk_metrics
         self._chunk_recorder: Recorder | None = None
         self._has_cost = config.llm_cost

@@ -191,6 +191,8 @@ class Call(Fetching):
             values.add_durations(learnt, operation.llm.semconv, seconds, first, is_inference)
             if route.is_counted:
                 values.add_usage(learnt, answer.usage, is_inference)
+                if operation.is_counted_above:
+                    values.leave_out_used(learnt)
             if self.retries:
                 learnt[values.RETRIES] = self.retries
             if cost is not None:

@@ -81,6 +81,12 @@ def add_usage(values: dict[str, Any], usage: Usage, is_inference: bool) -> None:
         values[_REASONING] = usage.reasoning
 
 
+def leave_out_used(values: dict[str, Any]) -> None:
+    """Leave out what ``gen_ai.client.token.usage`` is recorded from."""
+    values.pop(_INPUT.used, None)
+    values.pop(_OUTPUT.used, None)
+
+
 def _add_counted(
     values: dict[str, Any], total: int | None, parts: Mapping[str, int] | None, names: _Names
 ) -> None:

@@ -61,6 +61,14 @@ class LlmSettings:
         "either way.",
         choice("replace", "keep"),
     )
+    llm_framework_spans: str = _llm(
+        "keep",
+        "OTEL_EAI_LLM_FRAMEWORK_SPANS",
+        "What becomes of a call inside a framework's own span of the same call, such as Pydantic "
+        "AI's: that one stays, and ours is left out (`keep`), or there are both (`both`). A metric "
+        "that the framework records of the same tokens is recorded once, too.",
+        choice("keep", "both"),
+    )
     llm_baggage: tuple[str, ...] = _llm(
         ("gen_ai.conversation.id",),
         "OTEL_EAI_LLM_BAGGAGE",

@@ -22,6 +22,7 @@ VALUES = {
     ("OTEL_EAI_LLM_STREAM_USAGE", "off"): ("llm_stream_usage", "off"),
     ("OTEL_EAI_LLM_STREAM_USAGE", "always"): ("llm_stream_usage", "always"),
     ("OTEL_EAI_LLM_NATIVE_SPANS", "keep"): ("llm_native_spans", "keep"),
+    ("OTEL_EAI_LLM_FRAMEWORK_SPANS", "both"): ("llm_framework_spans", "both"),
     ("OTEL_EAI_LLM_BAGGAGE", "user.id, tenant"): ("llm_baggage", ("user.id", "tenant")),
     ("OTEL_EAI_LLM_CHUNK_METRICS", "true"): ("llm_chunk_metrics", True),
     ("OTEL_EAI_LLM_COST", "true"): ("llm_cost", True),
@@ -49,6 +50,7 @@ DEFAULTS = {
     "genai_content_bytes": 65_536,
     "llm_stream_usage": "auto",
     "llm_native_spans": "replace",
+    "llm_framework_spans": "keep",
     "llm_baggage": ("gen_ai.conversation.id",),
     "llm_chunk_metrics": False,
     "llm_cost": False,
@@ -72,6 +74,7 @@ WRONG = {
     "OTEL_EAI_GENAI_MAX_CONTENT_BYTES": "10",
     "OTEL_EAI_LLM_STREAM_USAGE": "yes",
     "OTEL_EAI_LLM_NATIVE_SPANS": "both",
+    "OTEL_EAI_LLM_FRAMEWORK_SPANS": "drop",
     "OTEL_EAI_LLM_COST": "cheap",
 }
 
