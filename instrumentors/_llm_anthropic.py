@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from eai_autotrace.instrumentors._llm_content import (
     call_part,
+    each,
     plain,
     reasoning_part,
     result_part,
@@ -138,8 +139,8 @@ class Messages(Format):
     def prompt(self, body: Mapping[str, Any]) -> Prompt:
         """The system prompt, messages and tools."""
         shown = plain({name: body.get(name) for name in ("system", "messages", "tools")})
-        tools = [_tool(mapping(one)) for one in sequence(shown.get("tools"))]
-        messages = [_message(mapping(one)) for one in sequence(shown.get("messages"))]
+        tools = each(_tool, map(mapping, sequence(shown.get("tools"))))
+        messages = each(_message, map(mapping, sequence(shown.get("messages"))))
         return Prompt(messages, _parts(shown.get("system")), tools)
 
     def output(self, parts: Mapping[str, Any]) -> list[Any]:
@@ -172,7 +173,7 @@ def _fold(block: dict[str, Any], delta: Mapping[str, Any]) -> None:
 
 
 def _tool(tool: Mapping[str, Any]) -> dict[str, Any]:
-    kind = tool.get("type")
+    kind = text(tool.get("type"))
     shown = {"type": "function" if kind in {None, "custom"} else kind, "name": tool.get("name")}
     described = {"description": tool.get("description"), "parameters": tool.get("input_schema")}
     return {**shown, **{key: one for key, one in described.items() if one is not None}}
@@ -187,7 +188,7 @@ def _message(message: Mapping[str, Any]) -> dict[str, Any]:
 def _parts(value: Any) -> list[Any]:
     if isinstance(value, str):
         return [text_part(value)]
-    return [_part(mapping(one)) for one in sequence(value)]
+    return each(_part, map(mapping, sequence(value)))
 
 
 def _part(block: Mapping[str, Any]) -> dict[str, Any]:

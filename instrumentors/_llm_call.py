@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import sys
 from time import time_ns
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from eai_autotrace.instrumentors import _llm_measures as values
 from eai_autotrace.instrumentors._llm_formats import Answer
@@ -34,7 +34,7 @@ from eai_autotrace.semconv.attributes import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from eai_autotrace.instrumentors._llm import LlmOperation
 
@@ -42,6 +42,8 @@ UPSTREAM_KEY: Final = "opentelemetry.genai.client.inference.context"
 """Where OpenTelemetry's util-genai keeps in a context that an inference is being traced."""
 
 _SECOND: Final = 1_000_000_000
+_NO_COST: Final = (None, "")
+_T = TypeVar("_T")
 _NOTHING: Final[Mapping[str, Any]] = {}
 _UPSTREAM: Final = "opentelemetry.util.genai._inference_invocation"
 
@@ -137,14 +139,10 @@ class Call(Fetching):
         except IndexError:
             return
         now = at or time_ns()
-        learnt: dict[str, Any] = {}
-        try:
-            amount, source = self.operation.llm.cost(self)
-            learnt = self._learnt(now, amount)
-            if self.is_recording or self.operation.llm.recording.is_in_events:
-                self._shown = self._described(amount, source)
-        except Exception as failure:  # noqa: BLE001 - the boundary
-            report("describing a response", failure)
+        cost = _tried(self.operation.llm.cost, self) or _NO_COST
+        learnt = _tried(self._learnt, now, cost[0]) or {}
+        if self.is_recording or self.operation.llm.recording.is_in_events:
+            self._shown = self._described(*cost)
         if attributes:
             learnt.update(attributes)
             self._shown = {**self._shown, **attributes}
@@ -205,10 +203,24 @@ class Call(Fetching):
         return (moment - self.started) / _SECOND
 
     def _described(self, cost: float | None, source: str) -> dict[str, Any]:
-        """What the span has."""
+        """What the span has; a part of it that fails costs itself alone."""
+        known: dict[str, Any] = _tried(self._identified) or {}
+        known |= _tried(self._answered) or {}
+        if cost is not None:
+            known[GEN_AI_USAGE_COST_AMOUNT] = cost
+            known[GEN_AI_USAGE_COST_CURRENCY] = "USD"
+            known[GEN_AI_USAGE_COST_SOURCE] = source
+        recording = self.operation.llm.recording
+        if self.answer.is_kept and recording.is_in_spans:
+            form = self.operation.request.route.format
+            known |= {**self.prompt, **recording.output(form, self.answer)}
+        return known
+
+    def _answered(self) -> dict[str, Any]:
+        """What the span has of how the response came and ended, and of what it used."""
         answer, llm, request = self.answer, self.operation.llm, self.operation.request
         route = request.route
-        known = self._identified()
+        known: dict[str, Any] = {}
         if request.is_stream:
             known[GEN_AI_RESPONSE_TIME_TO_FIRST_CHUNK] = self._seconds_to(self._first_chunk)
             known[EAI_GEN_AI_TIME_TO_FIRST_TOKEN] = self._seconds_to(self._first_token)
@@ -219,12 +231,6 @@ class Call(Fetching):
             known[route.format.response_tier] = answer.tier
         if route.operation != genai.FETCH_RESPONSE:
             genai.add_usage(known, answer.usage, llm.semconv)
-        if cost is not None:
-            known[GEN_AI_USAGE_COST_AMOUNT] = cost
-            known[GEN_AI_USAGE_COST_CURRENCY] = "USD"
-            known[GEN_AI_USAGE_COST_SOURCE] = source
-        if answer.is_kept and llm.recording.is_in_spans:
-            known |= {**self.prompt, **llm.recording.output(route.format, answer)}
         return known
 
     def _identified(self) -> dict[str, Any]:
@@ -245,7 +251,7 @@ class Call(Fetching):
         """The event of an inference; and what others asked to be told."""
         operation = self.operation
         if operation.upstream is not None:
-            _publish(operation.upstream, self.answer)
+            _tried(_publish, operation.upstream, self.answer)
         recording = operation.llm.recording
         if recording.is_in_events and operation.request.route.operation in genai.INFERENCES:
             shown = {**operation.known_attributes(), **self._shown}
@@ -254,6 +260,15 @@ class Call(Fetching):
                 {**self.prompt, **recording.output(operation.request.route.format, self.answer)},
                 self.context,
             )
+
+
+def _tried(function: Callable[..., _T], *about: Any) -> _T | None:
+    """What a function gives, or ``None`` where it fails: an operation ends in any case."""
+    try:
+        return function(*about)
+    except Exception as failure:  # noqa: BLE001 - the boundary
+        report("describing a response", failure)
+        return None
 
 
 def _in_order(reasons: Mapping[int, str]) -> tuple[str, ...]:

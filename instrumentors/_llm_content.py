@@ -8,11 +8,25 @@ from __future__ import annotations
 
 import json
 from contextlib import suppress
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from eai_autotrace.instrumentors._llm_media import CUT, DEEPEST, blob_part, safe
 
+from eai_autotrace.patching.guard import guard
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
 _LEAST: Final = 16  # characters of a text that are worth keeping
+
+
+def each(read: Callable[[Any], Any], values: Iterable[Any]) -> list[Any]:
+    """What is read of each of some values; one that fails costs itself alone."""
+    found: list[Any] = []
+    for one in values:
+        with guard("reading a part of a message"):
+            found.append(read(one))
+    return found
 
 
 def text_part(content: Any) -> dict[str, Any]:
@@ -60,8 +74,11 @@ def plain(value: Any, depth: int = 0) -> Any:
 def _plain_object(value: Any, depth: int) -> Any:
     if isinstance(value, (bytes, bytearray)):
         return blob_part("document", None, value)
-    dump = getattr(value, "model_dump", None)
-    return plain(dump(), depth + 1) if callable(dump) else f"<{type(value).__qualname__}>"
+    with guard("reading an object in a message"):
+        dump = getattr(value, "model_dump", None)
+        if callable(dump):
+            return plain(dump(), depth + 1)
+    return f"<{type(value).__qualname__}>"
 
 
 def is_sentinel(value: Any) -> bool:
@@ -111,4 +128,10 @@ def _cut(value: Any, longest: int) -> Any:
 
 
 def _encode(value: Any) -> str:
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"), default=str)
+    """JSON that can be sent: halves of a character are put together, one alone is replaced."""
+    made = json.dumps(value, ensure_ascii=False, separators=(",", ":"), default=str)
+    try:
+        made.encode()
+    except UnicodeEncodeError:
+        return made.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
+    return made

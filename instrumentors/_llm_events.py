@@ -11,14 +11,13 @@ import binascii
 import json
 import struct
 from base64 import b64decode
-from contextlib import suppress
 from time import time_ns
 from typing import TYPE_CHECKING, Final
 
 from eai_autotrace.instrumentors._llm_bodies import LARGEST, Body, read_json
 
 from eai_autotrace.instrumentation.events import Splitter, events
-from eai_autotrace.patching.guard import report
+from eai_autotrace.patching.guard import guard, report
 from eai_autotrace.semconv.attributes import EAI_OUTCOME
 
 if TYPE_CHECKING:
@@ -117,8 +116,7 @@ class Events(Body):
             read_json(self._call, held)
             self._answer.is_complete = True
             return
-        with suppress(ValueError):  # half an event tells nothing
-            self._see_events(held)
+        self._see_events(held)
 
     def _see_events(self, data: bytes) -> None:
         call, answer = self._call, self._answer
@@ -131,7 +129,8 @@ class Events(Body):
             else:
                 return
         for event in events(data):
-            self._read(event.name, event.data)
+            with guard("reading an event of a stream"):
+                self._read(event.name, event.data)
         self._is_quiet = (
             answer.has_token
             and not answer.is_kept
@@ -144,7 +143,10 @@ class Events(Body):
         if data.startswith(_DONE):
             answer.is_complete = True
         elif data:
-            decoded = json.loads(data)
+            try:
+                decoded = json.loads(data)
+            except ValueError:
+                return  # half an event tells nothing, nor does one that is none of the vendor's
             if not isinstance(decoded, dict):
                 return
             had_token = answer.has_token

@@ -6,12 +6,13 @@ from typing import TYPE_CHECKING, Any
 
 from eai_autotrace.instrumentors._llm_content import (
     call_part,
+    each,
     plain,
     reasoning_part,
     result_part,
     text_part,
 )
-from eai_autotrace.instrumentors._llm_formats import mapping, sequence, whole
+from eai_autotrace.instrumentors._llm_formats import mapping, sequence, text, whole
 from eai_autotrace.instrumentors._llm_media import blob_part, file_part, is_data_url, link_part
 
 if TYPE_CHECKING:
@@ -20,13 +21,15 @@ if TYPE_CHECKING:
 
 def tools(value: Any) -> list[Any]:
     """The definitions of tools; a function's stand apart from its type in one of the two APIs."""
-    found = []
-    for tool in sequence(plain(value)):
-        function = mapping(tool.get("function")) or tool
-        shown = {"type": tool.get("type"), **{k: v for k, v in function.items() if k != "type"}}
-        shown.pop("strict", None)
-        found.append(shown)
-    return found
+    return each(_tool, sequence(plain(value)))
+
+
+def _tool(given: Any) -> dict[str, Any]:
+    tool = mapping(given)
+    function = mapping(tool.get("function")) or tool
+    shown = {"type": tool.get("type"), **{k: v for k, v in function.items() if k != "type"}}
+    shown.pop("strict", None)
+    return shown
 
 
 def instructions(value: Any) -> list[Any]:
@@ -42,7 +45,7 @@ def plain_messages(value: Any) -> list[Any]:
 
 def chat_messages(value: Any) -> list[Any]:
     """The messages of a chat."""
-    return [_chat_message(mapping(one)) for one in sequence(plain(value))]
+    return each(_chat_message, map(mapping, sequence(plain(value))))
 
 
 def _chat_message(message: Mapping[str, Any]) -> dict[str, Any]:
@@ -55,10 +58,7 @@ def _chat_message(message: Mapping[str, Any]) -> dict[str, Any]:
     parts += _parts(message.get("content"))
     if message.get("refusal"):
         parts.append({"type": "refusal", "content": message["refusal"]})
-    for call in sequence(message.get("tool_calls")):
-        function = mapping(mapping(call).get("function") or mapping(call).get("custom"))
-        made = function.get("arguments", function.get("input"))
-        parts.append(call_part(mapping(call).get("id"), function.get("name"), made))
+    parts += each(_call, map(mapping, sequence(message.get("tool_calls"))))
     if mapping(message.get("audio")).get("data"):
         parts.append(blob_part("audio", None, mapping(message["audio"])["data"]))
     shown: dict[str, Any] = {"role": role, "parts": parts}
@@ -70,7 +70,13 @@ def _chat_message(message: Mapping[str, Any]) -> dict[str, Any]:
 def _parts(value: Any) -> list[Any]:
     if isinstance(value, str):
         return [text_part(value)]
-    return [_part(mapping(one)) for one in sequence(value)]
+    return each(_part, map(mapping, sequence(value)))
+
+
+def _call(call: Mapping[str, Any]) -> dict[str, Any]:
+    function = mapping(call.get("function") or call.get("custom"))
+    made = function.get("arguments", function.get("input"))
+    return call_part(call.get("id"), function.get("name"), made)
 
 
 def _result(value: Any) -> Any:
@@ -79,7 +85,7 @@ def _result(value: Any) -> Any:
 
 
 def _part(part: Mapping[str, Any]) -> Any:
-    kind = part.get("type")
+    kind = text(part.get("type"))
     if kind in {"text", "input_text", "output_text"}:
         return text_part(part.get("text"))
     if kind == "refusal":
@@ -113,21 +119,22 @@ def _file(file: Mapping[str, Any]) -> Any:
 
 def chat_choices(parts: Mapping[str, Any]) -> list[Any]:
     """The messages of a completion, one for each choice."""
-    found = []
-    for each in sequence(parts.get("choices")):
-        choice = mapping(each)
-        message = mapping(choice.get("message"))
-        if not message:
-            message = {"role": "assistant", "content": choice.get("text")}
-        found.append(_chat_message({"role": "assistant", **message}))
-    return found
+    return [_choice(mapping(one)) for one in sequence(parts.get("choices"))]
+
+
+def _choice(choice: Mapping[str, Any]) -> dict[str, Any]:
+    # One that fails would change the index of those after it; its parts fail each for itself.
+    message = mapping(choice.get("message"))
+    if not message:
+        message = {"role": "assistant", "content": choice.get("text")}
+    return _chat_message({"role": "assistant", **message})
 
 
 def fold_chat(parts: dict[str, Any], chunk: Mapping[str, Any]) -> None:
     """Put a chunk's deltas together with those before it."""
     choices = parts.setdefault("choices", [])
-    for each in sequence(chunk.get("choices")):
-        choice = mapping(each)
+    for one in sequence(chunk.get("choices")):
+        choice = mapping(one)
         index = whole(choice.get("index")) or 0
         while len(choices) <= index < 1000:  # noqa: PLR2004 - the API's limit is 128
             choices.append({"message": {"role": "assistant"}})
@@ -162,19 +169,18 @@ def response_input(value: Any) -> list[Any]:
     """The input of a response: a text, or items of many kinds."""
     if isinstance(value, str):
         return [{"role": "user", "parts": [text_part(value)]}]
-    return [_item(mapping(one)) for one in sequence(plain(value))]
+    return each(_item, map(mapping, sequence(plain(value))))
 
 
 def response_output(parts: Mapping[str, Any]) -> list[Any]:
     """What a model made, as one message."""
-    made = [
-        part for item in sequence(parts.get("output")) for part in _item(mapping(item))["parts"]
-    ]
+    items = each(_item, map(mapping, sequence(parts.get("output"))))
+    made = [part for item in items for part in item["parts"]]
     return [{"role": "assistant", "parts": made}] if made else []
 
 
 def _item(item: Mapping[str, Any]) -> dict[str, Any]:
-    kind = item.get("type") or "message"
+    kind = text(item.get("type")) or "message"
     get = item.get
     if kind == "message":
         return {"role": get("role") or "assistant", "parts": _parts(get("content"))}

@@ -9,6 +9,7 @@ from eai_autotrace.instrumentors._llm_content import to_json
 from opentelemetry import _logs
 
 from eai_autotrace import __version__
+from eai_autotrace.patching.guard import guard
 from eai_autotrace.semconv.attributes import (
     GEN_AI_INPUT_MESSAGES,
     GEN_AI_OUTPUT_MESSAGES,
@@ -70,12 +71,21 @@ class Recording:
             GEN_AI_INPUT_MESSAGES: prompt.messages,
             GEN_AI_TOOL_DEFINITIONS: prompt.tools,
         }
-        return {name: to_json(value, self._most) for name, value in content.items() if value}
+        found = {}
+        for name, value in content.items():
+            if value:
+                with guard("recording the content of a request"):
+                    found[name] = to_json(value, self._most)
+        return found
 
     def output(self, form: Format, answer: Answer) -> dict[str, str]:
         """Attributes for the content of a response."""
-        if not answer.is_kept or not answer.parts:
-            return {}
+        if answer.is_kept and answer.parts:
+            with guard("recording the content of a response"):
+                return self._output(form, answer)
+        return {}
+
+    def _output(self, form: Format, answer: Answer) -> dict[str, str]:
         messages = form.output(answer.parts)
         if self._with_reasons:
             for index, message in enumerate(messages):

@@ -13,7 +13,7 @@ import pytest
 from eai_autotrace.instrumentors._llm_content import plain, to_json
 
 from eai_autotrace._testing.llm import Reply, events
-from eai_autotrace._testing.llm_replies import chat_chunk, data, encode, message, named
+from eai_autotrace._testing.llm_replies import chat_chunk, chat_events, data, encode, message, named
 
 PIXEL = b"\x89PNG not really a picture"
 ENCODED = base64.b64encode(PIXEL).decode()
@@ -556,3 +556,99 @@ def test_an_answer_that_is_no_message(instrument, client, content, llm_server):
     client.post("/chat/completions", cast_to=object, body={"model": "m", "messages": "odd"})
 
     assert len(content()["gen_ai.output.messages"]) == 3
+
+
+HALVES = {
+    "of one character": (("\\ud83d", "\\ude00"), "😀"),
+    "of two characters": (("\\ud83d", "\\ud83d\\ude00"), "\N{REPLACEMENT CHARACTER}😀"),
+    "one that is alone": (("a\\ud83d", "b"), "a\N{REPLACEMENT CHARACTER}b"),
+}
+
+
+@pytest.mark.parametrize("case", HALVES)
+def test_half_a_character(instrument, client, spans, logs, llm_server, case):
+    """
+    Halves of a character that come in two pieces are put together, one alone is replaced; the span
+    and its event have all the rest (case B5).
+    """
+    pieces, expected = HALVES[case]
+    parts = [
+        data(chat_chunk({"model": "gpt-5"}, [{"index": 0, "delta": {"content": "@"}}])).replace(
+            b"@", piece.encode()
+        )
+        for piece in pieces
+    ]
+    stop = chat_chunk({"model": "gpt-5"}, [{"index": 0, "delta": {}, "finish_reason": "stop"}])
+    llm_server.replies.append(events(*parts, data(stop), b"data: [DONE]\n\n"))
+    instrument("openai", genai_content="SPAN_AND_EVENT")
+
+    list(client.chat.completions.create(model="gpt-5", messages=CONVERSATION, stream=True))
+
+    (span,) = spans()
+    (record,) = logs()
+    messages = [
+        {
+            "role": "assistant",
+            "parts": [{"type": "text", "content": expected}],
+            "finish_reason": "stop",
+        }
+    ]
+    found = span["attributes"]
+    assert json.loads(found["gen_ai.output.messages"]) == messages
+    assert _mutable(record.attributes["gen_ai.output.messages"]) == messages
+    assert found["gen_ai.response.finish_reasons"] == ("stop",)
+
+
+BROKEN = {
+    "a part": ("_llm_openai_content.text_part", {"gen_ai.input.messages", "gen_ai.usage"}),
+    "the messages": ("_llm_openai_content.chat_messages", {"gen_ai.output.messages"}),
+    "the answer": ("_llm_openai_content.chat_choices", {"gen_ai.input.messages", "gen_ai.usage"}),
+    "the JSON": ("_llm_recording.to_json", {"gen_ai.usage"}),
+    "the cost": ("_llm.Llm.cost", {"gen_ai.usage", "gen_ai.output.messages"}),
+    "the id": ("_llm_call.Call._identified", {"gen_ai.usage", "gen_ai.output.messages"}),
+    "the usage": ("_llm_call.Call._answered", {"gen_ai.response.id", "gen_ai.output.messages"}),
+}
+
+
+@pytest.mark.parametrize("case", BROKEN)
+def test_what_fails_costs_itself_alone(instrument, client, spans, logs, lenient, monkeypatch, case):
+    """
+    A failure of ours in one part of what is recorded leaves the rest, in the span and in its event
+    (case B5).
+    """
+    where, kept = BROKEN[case]
+
+    def raising(*_, **__):
+        raise ZeroDivisionError("ours")
+
+    monkeypatch.setattr(f"eai_autotrace.instrumentors.{where}", raising)
+    instrument("openai", genai_content="SPAN_AND_EVENT")
+
+    client.chat.completions.create(model="gpt-5", messages=CONVERSATION)
+
+    (span,) = spans()
+    (record,) = logs()
+    for found in (span["attributes"], record.attributes):
+        assert {name for name in kept if any(key.startswith(name) for key in found)} == kept
+
+
+def test_an_event_of_a_stream_that_fails_costs_itself_alone(
+    instrument, client, spans, lenient, llm_server
+):
+    """
+    Events that are none of the vendor's, or that cannot be read, leave those that come with them
+    (case B5).
+    """
+    deep = b'data: {"a":%s1%s}\n\n' % (b"[" * 100_000, b"]" * 100_000)
+    chunks = b"".join(chat_events({"model": "gpt-5", "stream_options": {"include_usage": True}}))
+    llm_server.replies.append(events(b"data: ping\n\n" + deep + chunks))
+    instrument("openai")
+
+    with client.chat.completions.with_streaming_response.create(
+        model="gpt-5", messages=CONVERSATION, stream=True
+    ) as answer:
+        answer.read()
+
+    (span,) = spans()
+    assert span["attributes"]["gen_ai.usage.input_tokens"] == 11
+    assert span["attributes"]["gen_ai.response.finish_reasons"] == ("stop",)
