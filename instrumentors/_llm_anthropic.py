@@ -57,6 +57,7 @@ _COUNTS: Final = (
     "cache_read_input_tokens",
     "cache_creation_input_tokens",
 )
+_COMPACTED: Final = {name: f"compaction {name}" for name in _COUNTS}
 
 
 class Messages(Format):
@@ -120,6 +121,8 @@ class Messages(Format):
         answer.tier = text(found.get("service_tier")) or answer.tier
         counts = answer.counts
         counts.update({k: v for k in _COUNTS if (v := whole(found.get(k))) is not None})
+        if found.get("iterations"):
+            counts.update(_compacted(sequence(found["iterations"])))
         thinking = whole(mapping(found.get("output_tokens_details")).get("thinking_tokens"))
         _use(answer, counts)
         if thinking is not None:
@@ -149,14 +152,35 @@ class Messages(Format):
         return [{"role": "assistant", "parts": found}] if found else []
 
 
+def _compacted(iterations: list[Any]) -> dict[str, int]:
+    """
+    Tokens that were used to shorten the conversation, which the total leaves out.
+
+    It has those of the other iterations by the same model in it. What an adviser used, another
+    model, is no usage of this one.
+    """
+    found = dict.fromkeys(_COMPACTED.values(), 0)
+    for one in map(mapping, iterations):
+        if one.get("type") == "compaction":
+            for name, key in _COMPACTED.items():
+                found[key] += whole(one.get(name)) or 0
+    return found
+
+
 def _use(answer: Answer, counts: Mapping[str, int]) -> None:
     """The conventions count cached tokens among the input tokens; Anthropic does not."""
     usage = answer.usage
-    usage.output = counts.get("output_tokens")
-    usage.cache_read = counts.get("cache_read_input_tokens")
-    usage.cache_write = counts.get("cache_creation_input_tokens")
-    if "input_tokens" in counts:
-        usage.input = counts["input_tokens"] + (usage.cache_read or 0) + (usage.cache_write or 0)
+    told, usage.output, usage.cache_read, usage.cache_write = (
+        _total(counts.get(name), counts.get(_COMPACTED[name])) for name in _COUNTS
+    )
+    if told is not None:
+        usage.input = told + (usage.cache_read or 0) + (usage.cache_write or 0)
+
+
+def _total(told: int | None, more: int | None) -> int | None:
+    if told is None:
+        return more or None
+    return told + (more or 0)
 
 
 def _fold(block: dict[str, Any], delta: Mapping[str, Any]) -> None:

@@ -172,7 +172,7 @@ def _is_opaque(kind: str, name: str, value: Any) -> bool:
     if not isinstance(value, str):
         return False
     if name == "signature":
-        return "thinking" in kind
+        return "thinking" in kind or kind == "compaction"
     return name.startswith("encrypted") or name in {"thought_signature", "thoughtSignature"}
 
 

@@ -621,3 +621,54 @@ def test_our_failure_is_not_the_applications(break_hooks, instrument, client, sp
     assert result.to_dict() == message({"model": "claude"})
     assert len(seen) == 10
     assert [span for span in spans() if span["name"] == "chat claude"] == []
+
+
+def _iteration(kind, tokens, output):
+    counts = {"input_tokens": tokens, "output_tokens": output}
+    return {"type": kind, **counts, "cache_read_input_tokens": 5, "cache_creation_input_tokens": 3}
+
+
+COMPACTED = {
+    "input_tokens": 23_000,
+    "output_tokens": 1_000,
+    "cache_read_input_tokens": 5,
+    "iterations": [
+        _iteration("compaction", 180_000, 3_500),
+        _iteration("message", 23_000, 1_000),
+        _iteration("advisor_message", 900, 90),
+    ],
+}
+
+
+@pytest.mark.parametrize("how", ["whole", "stream"])
+def test_a_conversation_that_was_compacted(instrument, client, spans, llm_server, how):
+    """
+    What it took to shorten the conversation is used, too: the total of the usage has no part of it,
+    but has those of the messages (case C3).
+    """
+    asked = {"model": "claude"}
+    if how == "whole":
+        llm_server.replies.append(Reply(encode({**message(asked), "usage": COMPACTED})))
+    else:
+        usage = {"input_tokens": 23_000, "output_tokens": 1}
+        told = [
+            {"type": "message_start", "message": {**message(asked), "usage": usage}},
+            {"type": "message_delta", "delta": {"stop_reason": "end_turn"}, "usage": COMPACTED},
+            {"type": "message_stop"},
+        ]
+        llm_server.replies.append(events(*map(named, told)))
+    instrument("anthropic")
+
+    answer = client.messages.create(**ASK, stream=how == "stream")
+    if how == "stream":
+        list(answer)
+
+    (span,) = spans()
+    found = span["attributes"]
+    assert {name: found[name] for name in found if name.startswith("gen_ai.usage.")} == {
+        "gen_ai.usage.input_tokens": 203_000 + 10 + 3,
+        "gen_ai.usage.output_tokens": 4_500,
+        "gen_ai.usage.cache_read.input_tokens": 10,
+        "gen_ai.usage.cache_write.input_tokens": 3,
+        "gen_ai.usage.cache_creation.input_tokens": 3,
+    }

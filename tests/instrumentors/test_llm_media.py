@@ -273,7 +273,12 @@ BLOCKS = {
         {"type": "reasoning", "content": "Hm."},
     ),
     "a compaction": (
-        {"type": "compaction", "content": "So far.", "encrypted_content": OPAQUE},
+        {
+            "type": "compaction",
+            "content": "So far.",
+            "encrypted_content": OPAQUE,
+            "signature": OPAQUE,
+        },
         {"type": "compaction", "content": "So far."},
     ),
 }
