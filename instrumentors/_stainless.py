@@ -10,15 +10,15 @@ are the library's own. ``_calculate_retry_timeout`` tells of each further attemp
 from __future__ import annotations
 
 import copy
-import re
 from dataclasses import dataclass
 from time import time_ns
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final
 from weakref import ref
 
-from eai_autotrace.instrumentors._llm import Llm, LlmOperation, Request, Route
+from eai_autotrace.instrumentors._llm import Llm, LlmOperation, Request
 from eai_autotrace.instrumentors._llm_call import Call
 from eai_autotrace.instrumentors._stainless_bodies import cost_of, described, headers_of, look
+from eai_autotrace.instrumentors._stainless_routes import Endpoint, Routes, endpoint_of
 
 from eai_autotrace.instrumentation import Notice
 from eai_autotrace.instrumentation.active import error_type
@@ -34,44 +34,6 @@ if TYPE_CHECKING:
     from eai_autotrace.instrumentation.instrumentor import AnyTarget
 
 _OPTIONS: Final = 2  # the position of ``options`` in ``request(self, cast_to, options)``
-
-
-class Routes:
-    """
-    What is traced of an API.
-
-    Args:
-        routes: By method and path: ``"post /chat/completions"``. A path may have ``{id}`` in it.
-    """
-
-    def __init__(self, routes: Mapping[str, Route]) -> None:
-        self._exact = {}
-        self._patterns = []
-        for key, route in routes.items():
-            method, path = key.split(" ")
-            if "{id}" in path:
-                pattern = re.compile(re.escape(path).replace(r"\{id\}", "[^/]+"))
-                self._patterns.append((method, pattern, route))
-            else:
-                self._exact[method, path] = route
-
-    def find(self, method: str, url: str) -> Route | None:
-        """The route of a request, or ``None`` for one that is not traced."""
-        path = url.partition("?")[0]
-        found = self._exact.get((method, path))
-        if found is None:
-            for its_method, pattern, route in self._patterns:
-                if method == its_method and pattern.fullmatch(path):
-                    return route
-        return found
-
-
-class Endpoint(NamedTuple):
-    """Where a client sends its requests."""
-
-    provider: str
-    address: str | None
-    port: int | None
 
 
 @dataclass(frozen=True)
@@ -144,10 +106,14 @@ class Stainless:
         stream: bool = False,
         **__: object,
     ) -> LlmOperation | None:
-        route = self._library.routes.find(options.method, options.url)
+        # OpenAI's property imports something each time.
+        base, url = getattr(client, "_base_url", None) or client.base_url, options.url
+        route = self._library.routes.find(options.method, url, base)
         if route is None:
             return None
-        provider, address, port = self._endpoint(client)
+        provider, address, port = self._endpoint(client, base)
+        if "://" in url:
+            provider, address, port = endpoint_of(url, provider)
         body = options.json_data
         if not isinstance(body, dict):
             body = {}
@@ -161,9 +127,8 @@ class Stainless:
             Request(route, body, provider, address, port, bool(stream), is_native, library)
         )
 
-    def _endpoint(self, client: Any) -> Endpoint:
-        # OpenAI's property imports something each time.
-        url, key = getattr(client, "_base_url", None) or client.base_url, id(client)
+    def _endpoint(self, client: Any, url: Any) -> Endpoint:
+        key = id(client)
         known = self._endpoints.get(key)
         # An application may give a client another one.
         if known is not None and known[1] is url and known[0]() is client:

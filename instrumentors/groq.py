@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from eai_autotrace.instrumentors._libraries import LIBRARIES
 from eai_autotrace.instrumentors._llm_openai_routes import under
-from eai_autotrace.instrumentors._stainless import Library, Routes, Stainless, describe_error
+from eai_autotrace.instrumentors._stainless import Library, Stainless, describe_error
+from eai_autotrace.instrumentors._stainless_routes import Routes
 
 from eai_autotrace.instrumentation import Instrumentor
 
