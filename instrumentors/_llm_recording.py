@@ -36,8 +36,17 @@ _CONTENT: Final = frozenset(
     }
 )
 _EVENT: Final = "gen_ai.client.inference.operation.details"
+_LEAST: Final = 2  # bytes of an empty list
 _SPANS: Final = {"SPAN_ONLY", "SPAN_AND_EVENT"}
 _EVENTS: Final = {"EVENT_ONLY", "SPAN_AND_EVENT"}
+
+
+def _most(config: Config) -> int:
+    """Bytes of an attribute: as many characters have room, the SDK cuts none of them off."""
+    limit = config.span_attribute_value_length_limit
+    if limit is None:
+        limit = config.attribute_value_length_limit
+    return config.genai_content_bytes if limit is None else min(config.genai_content_bytes, limit)
 
 
 class Recording:
@@ -54,10 +63,10 @@ class Recording:
 
     def __init__(self, config: Config) -> None:
         has_content = config.genai_content in _EVENTS
-        self.is_in_spans = config.genai_content in _SPANS
+        self._most = _most(config)
+        self.is_in_spans = config.genai_content in _SPANS and self._most >= _LEAST
         self.is_in_events = has_content if config.genai_events is None else config.genai_events
         self._has_content_in_events = has_content and self.is_in_events
-        self._most = config.genai_content_bytes
         self._with_reasons = config.genai_semconv != LATEST
 
     def wants_content(self, *, is_recorded: bool) -> bool:

@@ -42,7 +42,8 @@ class LlmSettings:
         65_536,
         "OTEL_EAI_GENAI_MAX_CONTENT_BYTES",
         "Bytes of JSON that one recorded attribute of content may have. Longer texts inside it are "
-        "cut, and early messages left out, so that it stays JSON.",
+        "cut, and early messages left out, so that it stays JSON. Where the limit of the length of "
+        "a span's attributes is smaller, that one counts.",
         integer(1_000),
     )
     llm_stream_usage: str = _llm(
