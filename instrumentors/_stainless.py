@@ -91,7 +91,7 @@ class Stainless:
                     self._llm.measures,
                     self._arguments,
                 ),
-                Notice(module, f"{client}._process_response", _answered),
+                Notice(module, f"{client}._process_response", _answered, is_before=True),
             ]
         if self._library.native:
             found.append(Displaced(module, self._library.native, self._displaces))
@@ -213,7 +213,7 @@ def _with_usage(options: Any) -> Any:
 
 
 def _answered(_client: Any, *, response: Any, retries_taken: int = 0, **_: object) -> None:
-    """Note a response before the library makes of it what the application gets."""
+    """Note a response before the library makes of it what the application gets, or fails to."""
     call = current_fetch()
     if not isinstance(call, Call) or call.ended:
         return

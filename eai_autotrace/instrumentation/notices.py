@@ -23,12 +23,14 @@ class Notice:
     Attributes:
         module: The module that defines the function.
         path: The function in that module.
-        notice: Has the signature of the function; called after it.
+        notice: Has the signature of the function; called after it has returned.
+        is_before: Whether it is called before the function instead, so that it is if that raises.
     """
 
     module: str
     path: str
     notice: Callable[..., None]
+    is_before: bool = False
 
     # It makes no spans, so it does not matter whose it is.
     is_shared: ClassVar = True
@@ -38,17 +40,25 @@ class Notice:
         notice = self.notice
         what = f"noticing {self.module} {self.path}"
 
-        @wraps(patch.original)
-        def wrapper(*args: Any, **kwargs: Any) -> Any:
-            result = patch.original(*args, **kwargs)
+        def tell(args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
             try:
                 if patch.active:
                     notice(*args, **kwargs)
             except Exception as failure:  # noqa: BLE001 - the boundary
                 report(what, failure)
+
+        @wraps(patch.original)
+        def before(*args: Any, **kwargs: Any) -> Any:
+            tell(args, kwargs)
+            return patch.original(*args, **kwargs)
+
+        @wraps(patch.original)
+        def after(*args: Any, **kwargs: Any) -> Any:
+            result = patch.original(*args, **kwargs)
+            tell(args, kwargs)
             return result
 
-        return wrapper
+        return before if self.is_before else after
 
 
 @dataclass(frozen=True)

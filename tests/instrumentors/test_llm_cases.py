@@ -11,8 +11,11 @@ import httpx2
 import openai
 import pytest
 import together
+from pydantic import BaseModel
 
-from eai_autotrace._testing.llm_replies import chat_events, message_events
+from eai_autotrace._testing.llm import Reply
+from eai_autotrace._testing.llm_replies import chat, chat_events, encode, message, message_events
+from eai_autotrace._testing.llm_replies import response as a_response
 
 ASK = {"model": "gpt-5", "messages": [{"role": "user", "content": "x"}], "stream": True}
 URL = "http://llm.test"
@@ -157,3 +160,93 @@ async def test_streams_that_were_read_before(instrument, spans, name, how, is_as
     assert {key: said.get(key) for key in expected} == expected
     assert "gen_ai.response.model" in said
     assert "eai.outcome" not in said
+
+
+class Number(BaseModel):
+    """What the answers are parsed as."""
+
+    answer: int
+
+
+def _chat(text, reason):
+    body = chat({"model": "gpt-5"})
+    body["choices"][0] |= {"message": {"role": "assistant", "content": text}}
+    body["choices"][0]["finish_reason"] = reason
+    return body
+
+
+def _response(text):
+    body = a_response({"model": "gpt-5"})
+    body["output"] = [
+        {
+            "type": "message",
+            "id": "m",
+            "status": "completed",
+            "role": "assistant",
+            "content": [{"type": "output_text", "text": text, "annotations": []}],
+        }
+    ]
+    return body
+
+
+def _message(text):
+    return {**message({"model": "claude"}), "content": [{"type": "text", "text": text}]}
+
+
+ASKED = {"model": "gpt-5", "messages": [{"role": "user", "content": "x"}]}
+PARSES = {
+    "a chat that was too long": (
+        _chat('{"answer":', "length"),
+        lambda client: client.chat.completions.parse(**ASKED, response_format=Number),
+        ("openai.LengthFinishReasonError", ("length",)),
+    ),
+    "a chat that was filtered": (
+        _chat('{"answer":', "content_filter"),
+        lambda client: client.chat.completions.parse(**ASKED, response_format=Number),
+        ("openai.ContentFilterFinishReasonError", ("content_filter",)),
+    ),
+    "a chat that is no such JSON": (
+        _chat('{"answer": "x"}', "stop"),
+        lambda client: client.chat.completions.parse(**ASKED, response_format=Number),
+        ("pydantic_core._pydantic_core.ValidationError", ("stop",)),
+    ),
+    "a response that is no such JSON": (
+        _response('{"answer": "x"}'),
+        lambda client: client.responses.parse(model="gpt-5", input="x", text_format=Number),
+        ("pydantic_core._pydantic_core.ValidationError", ("stop",)),
+    ),
+    "a message that is no such JSON": (
+        _message('{"answer": "x"}'),
+        lambda client: client.messages.parse(**ASKED, max_tokens=9, output_format=Number),
+        ("pydantic_core._pydantic_core.ValidationError", ("stop",)),
+    ),
+}
+
+
+@pytest.mark.parametrize("case", PARSES)
+async def test_answers_that_cannot_be_parsed(instrument, spans, llm_server, case):
+    """
+    An answer that the library fails to parse is an error with all that the answer told, in a plain
+    client as in one that is awaited (case B4).
+    """
+    body, parse, expected = PARSES[case]
+    name = "anthropic" if "message" in case else "openai"
+    url = llm_server.url if name == "anthropic" else llm_server.openai_url
+    plain, awaited = (kind(api_key="k", base_url=url, max_retries=0) for kind in KINDS[name])
+    llm_server.replies.extend([Reply(encode(body))] * 2)
+    instrument(name)
+
+    with plain, pytest.raises(Exception, match=r"."):
+        parse(plain)
+    async with awaited:
+        with pytest.raises(Exception, match=r"."):
+            await parse(awaited)
+
+    first, second = (
+        {key: value for key, value in span["attributes"].items() if "request_id" not in key}
+        for span in spans()
+    )
+    assert first == second
+    assert (first["error.type"], first["gen_ai.response.finish_reasons"]) == expected
+    assert first["gen_ai.usage.output_tokens"] == 7
+    assert "gen_ai.response.model" in first
