@@ -9,10 +9,21 @@ from eai_autotrace.config.fields import setting
 from eai_autotrace.config.parse import FLAG, NAMES, TEXT, Kind, choice, integer
 
 _GROUP: Final = "LLM"
+_MODES: Final = choice("NO_CONTENT", "SPAN_ONLY", "EVENT_ONLY", "SPAN_AND_EVENT")
 
 
 def _llm(default: Any, variable: str, description: str, kind: Kind = FLAG) -> Any:
     return setting(default, description, kind, variables=(variable,), group=_GROUP)
+
+
+def _content(value: Any) -> str:
+    """Where content is recorded; older releases of OpenTelemetry's packages had a flag for it."""
+    try:
+        is_recorded: bool = FLAG.read(value)
+    except ValueError:
+        mode: str = _MODES.read(value)
+        return mode
+    return "SPAN_ONLY" if is_recorded else "NO_CONTENT"
 
 
 @dataclass(frozen=True, init=False, repr=False, eq=False)
@@ -30,8 +41,9 @@ class LlmSettings:
         "NO_CONTENT",
         "OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT",
         "Whether messages, instructions and tools are recorded: in spans, in events (log records), "
-        "in both, or not at all.",
-        choice("NO_CONTENT", "SPAN_ONLY", "EVENT_ONLY", "SPAN_AND_EVENT"),
+        "in both, or not at all. `true`, as in older releases of OpenTelemetry's packages, means "
+        "`SPAN_ONLY`, and `false` `NO_CONTENT`.",
+        Kind(_MODES.form, _content),
     )
     genai_events: bool | None = _llm(
         None,

@@ -12,6 +12,12 @@ VALUES = {
     (CAPTURE, "SPAN_ONLY"): ("genai_content", "SPAN_ONLY"),
     (CAPTURE, "EVENT_ONLY"): ("genai_content", "EVENT_ONLY"),
     (CAPTURE, "span_and_event"): ("genai_content", "SPAN_AND_EVENT"),
+    # What it was in older releases of OpenTelemetry's packages (case D7).
+    (CAPTURE, "true"): ("genai_content", "SPAN_ONLY"),
+    (CAPTURE, "True"): ("genai_content", "SPAN_ONLY"),
+    (CAPTURE, "1"): ("genai_content", "SPAN_ONLY"),
+    (CAPTURE, "FALSE"): ("genai_content", "NO_CONTENT"),
+    (CAPTURE, "0"): ("genai_content", "NO_CONTENT"),
     ("OTEL_INSTRUMENTATION_GENAI_EMIT_EVENT", "true"): ("genai_events", True),
     ("OTEL_INSTRUMENTATION_GENAI_EMIT_EVENT", "false"): ("genai_events", False),
     ("OTEL_EAI_GENAI_SEMCONV", "v1.41"): ("genai_semconv", "v1.41"),
@@ -68,8 +74,7 @@ def test_defaults():
 
 
 WRONG = {
-    # What it was in older releases of OpenTelemetry's packages; they do not take it any more.
-    CAPTURE: "true",
+    CAPTURE: "SPANS",
     "OTEL_EAI_GENAI_SEMCONV": "v1.40",
     "OTEL_EAI_GENAI_MAX_CONTENT_BYTES": "10",
     "OTEL_EAI_LLM_STREAM_USAGE": "yes",
