@@ -87,6 +87,7 @@ class Request:
     library: str = ""
 
 
+_MOST_JOBS: Final = 10_000
 _NO_ATTRIBUTES: Final[Mapping[str, Any]] = {}
 
 
@@ -153,6 +154,7 @@ class Llm:
         self.looks_for_frameworks = config.llm_framework_spans == "keep"
         self.times_chunks = config.llm_chunk_metrics
         self._chunk_recorder: Recorder | None = None
+        self._jobs: dict[str, object] = {}
         self._has_cost = config.llm_cost
         self._prices_file = config.llm_prices
         self._baggage = config.llm_baggage
@@ -193,9 +195,17 @@ class Llm:
             self._chunk_recorder = Recorder(measures, lambda: call.tracing.meter)
         return self._chunk_recorder
 
+    def is_first(self, job: str) -> bool:
+        """Whether the end of a job is seen for the first time: of the last ones, by this process."""
+        mark = object()
+        is_first = self._jobs.setdefault(job, mark) is mark
+        if len(self._jobs) > _MOST_JOBS:
+            self._jobs.pop(next(iter(self._jobs)), None)
+        return is_first
+
     def cost(self, call: Call) -> tuple[float | None, str]:
         """What a call has cost in US dollars, and who says so."""
-        if not self._has_cost or not call.operation.request.route.is_counted:
+        if not self._has_cost or not call.is_counted:
             return None, ""
         if call.answer.cost is not None:
             return call.answer.cost, "provider"

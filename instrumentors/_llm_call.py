@@ -58,6 +58,7 @@ class Call(Fetching):
         retries: Attempts after the first one.
         learnt: Further attributes, from the response's headers.
         heard: When the last bytes of the response came, in nanoseconds since 1970.
+        is_counted: Whether its tokens are counted: used by it, or by a job whose end it tells first.
         is_asked: Whether the response has something in it because we asked for it.
         prompt: The content of the request, where that is recorded, as attributes.
     """
@@ -72,6 +73,7 @@ class Call(Fetching):
         "answer",
         "heard",
         "is_asked",
+        "is_counted",
         "learnt",
         "operation",
         "prompt",
@@ -88,6 +90,7 @@ class Call(Fetching):
         self.learnt = self.prompt = _NOTHING
         self.heard: int | None = None
         self.is_asked = False
+        self.is_counted = operation.request.route.is_counted
         self._first_chunk: int | None = None
         self._first_token: int | None = None
         self._last_chunk: int | None = None
@@ -139,6 +142,9 @@ class Call(Fetching):
         except IndexError:
             return
         now = at or time_ns()
+        if self.answer.job is not None:
+            # Of all the requests that ask how it is going, or tell of it, one has its tokens.
+            self.is_counted = _tried(self.operation.llm.is_first, self.answer.job) or False
         cost = _tried(self.operation.llm.cost, self) or _NO_COST
         learnt = _tried(self._learnt, now, cost[0]) or {}
         if self.is_recording or self.operation.llm.recording.is_in_events:
@@ -187,8 +193,9 @@ class Call(Fetching):
             first = self._seconds_to(self._first_chunk)
             is_inference = route.operation in genai.INFERENCES
             values.add_durations(learnt, operation.llm.semconv, seconds, first, is_inference)
-            if route.is_counted:
-                values.add_usage(learnt, answer.usage, is_inference)
+            if self.is_counted:
+                is_used = is_inference or answer.job is not None
+                values.add_usage(learnt, answer.usage, is_used)
                 if operation.is_counted_above:
                     values.leave_out_used(learnt)
             if self.retries:
@@ -229,7 +236,7 @@ class Call(Fetching):
             known[GEN_AI_RESPONSE_FINISH_REASONS] = _in_order(reasons)
         if answer.tier is not None and route.format.response_tier is not None:
             known[route.format.response_tier] = answer.tier
-        if route.operation != genai.FETCH_RESPONSE:
+        if self.is_counted or route.operation != genai.FETCH_RESPONSE:
             genai.add_usage(known, answer.usage, llm.semconv)
         return known
 

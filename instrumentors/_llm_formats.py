@@ -34,6 +34,7 @@ class Answer:
         error_type: What the response says went wrong.
         is_complete: Whether a stream said that it has come to its end.
         has_token: Whether a stream has brought content or reasoning.
+        job: The id of a response that was made in the background, once that has ended.
         cost: What the provider says the call cost, in US dollars.
         counts: Tokens by the vendor's names, where events of a stream add to them.
         parts: The whole response as far as it is put together, where content is recorded.
@@ -46,6 +47,7 @@ class Answer:
     tier: str | None = None
     fingerprint: str | None = None
     error_type: str | None = None
+    job: str | None = None
     is_complete = False
     has_token = False
     cost: float | None = None

@@ -47,6 +47,7 @@ if TYPE_CHECKING:
     from eai_autotrace.instrumentors._llm_formats import Parameters
 
 _REASONS: Final = {"tool_calls": "tool_call", "function_call": "tool_call"}
+_ENDED: Final = {"completed", "incomplete", "failed", "cancelled"}
 _OUTPUT_TYPES: Final = {"json_object": "json", "json_schema": "json", "text": "text"}
 _TOKENS: Final = ("content", "reasoning_content", "reasoning", "refusal", "tool_calls", "audio")
 
@@ -227,6 +228,8 @@ class Responses(Format):
         answer.model = text(get("model"))
         answer.tier = text(get("service_tier"))
         read_usage(answer, get("usage"))
+        if get("background") is True and get("status") in _ENDED:
+            answer.job = answer.id
         conversation = _conversation(get("conversation"))
         if conversation:
             answer.attributes[GEN_AI_CONVERSATION_ID] = conversation
