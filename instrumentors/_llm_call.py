@@ -142,13 +142,17 @@ class Call(Fetching):
         except IndexError:
             return
         now = at or time_ns()
-        if self.answer.job is not None:
-            # Of all the requests that ask how it is going, or tell of it, one has its tokens.
-            self.is_counted = _tried(self.operation.llm.is_first, self.answer.job) or False
-        cost = _tried(self.operation.llm.cost, self) or _NO_COST
-        learnt = _tried(self._learnt, now, cost[0]) or {}
-        if self.is_recording or self.operation.llm.recording.is_in_events:
-            self._shown = self._described(*cost)
+        learnt: dict[str, Any] = {}
+        try:
+            if self.answer.job is not None:
+                # Of all the requests that ask how it is going, or tell of it, one has its tokens.
+                self.is_counted = _tried(self.operation.llm.is_first, self.answer.job) or False
+            cost = _tried(self.operation.llm.cost, self) or _NO_COST
+            learnt = _tried(self._learnt, now, cost[0]) or {}
+            if self.is_recording or self.operation.llm.recording.is_in_events:
+                self._shown = self._described(*cost)
+        except Exception as failure:  # noqa: BLE001 - the boundary
+            report("describing a response", failure)
         if attributes:
             learnt.update(attributes)
             self._shown = {**self._shown, **attributes}

@@ -460,7 +460,10 @@ HIDING = {
             "_stainless._answered",
             "_stainless_bodies._library",
             "_stainless_bodies.headers_of",
-            "_stainless_bodies.watch",
+            "_stainless_bodies._read_stream",
+            "_stainless_bodies._watch",
+            "_stainless_bodies._watcher",
+            "_stainless_bodies.look",
         )
     )
 }
