@@ -44,12 +44,14 @@ class _Late(Generic[_Provider]):
 
     def force_flush(self, timeout_millis: int = 30_000) -> bool:
         """Have what was recorded sent; nothing where nobody has asked for the provider."""
-        return self._provider is None or bool(self._provider.force_flush(timeout_millis))
+        flush = getattr(self._provider, "force_flush", None)
+        return flush is None or bool(flush(timeout_millis))
 
     def shutdown(self, *args: Any, **kwargs: Any) -> None:
         """Shut the provider down, if anybody has asked for it."""
-        if self._provider is not None:
-            self._provider.shutdown(*args, **kwargs)
+        shut_down = getattr(self._provider, "shutdown", None)
+        if shut_down is not None:
+            shut_down(*args, **kwargs)
 
     def _made(self) -> Any:
         if self._provider is None:
@@ -62,7 +64,9 @@ class _Late(Generic[_Provider]):
         try:
             return self._make()
         except Exception as failure:
-            _logger.warning("%s could not be made", type(self).__name__, exc_info=failure)
+            # At the end of the process Python refuses what the SDK's modules do when imported.
+            level = logging.WARNING if threading.main_thread().is_alive() else logging.DEBUG
+            _logger.log(level, "%s could not be made", type(self).__name__, exc_info=failure)
             return self._fallback
 
     def __getattr__(self, name: str) -> Any:
