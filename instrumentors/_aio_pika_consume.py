@@ -5,6 +5,15 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
+from opentelemetry.trace import SpanKind
+
+from eai_autotrace.instrumentation import Handler, Items, ItemsEnd, Operation, hook
+from eai_autotrace.instrumentation.blocks import Block, BlockEnd
+from eai_autotrace.instrumentation.deliveries import Delivery, find
+from eai_autotrace.instrumentation.handlings import HandlingOperation
+from eai_autotrace.instrumentation.messages import announce_end
+from eai_autotrace.instrumentation.notices import Completed
+from eai_autotrace.instrumentation.receives import Receive, Received
 from eai_autotrace.instrumentors._aio_pika import (
     PROCESS,
     PROCESS_RECEIVED,
@@ -22,15 +31,6 @@ from eai_autotrace.instrumentors._aio_pika_message import (
     route_of,
     without_span,
 )
-from opentelemetry.trace import SpanKind
-
-from eai_autotrace.instrumentation import Handler, Items, ItemsEnd, Operation, hook
-from eai_autotrace.instrumentation.blocks import Block, BlockEnd
-from eai_autotrace.instrumentation.deliveries import Delivery, find
-from eai_autotrace.instrumentation.handlings import HandlingOperation
-from eai_autotrace.instrumentation.messages import announce_end
-from eai_autotrace.instrumentation.notices import Completed
-from eai_autotrace.instrumentation.receives import Receive, Received
 from eai_autotrace.semconv import messages
 
 if TYPE_CHECKING:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from eai_autotrace.instrumentors._aio_pika import plain, route
 from opentelemetry.context import Context
 from opentelemetry.trace import Link
 from opentelemetry.trace.propagation import _SPAN_KEY
 
 from eai_autotrace.instrumentation.active import get_current
+from eai_autotrace.instrumentors._aio_pika import plain, route
 from eai_autotrace.semconv import messages
 from eai_autotrace.semconv.attributes import (
     EAI_MESSAGING_DEATH_COUNT,
@@ -24,8 +24,9 @@ from eai_autotrace.semconv.attributes import (
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from eai_autotrace.instrumentors._aio_pika import Broker, Route
     from opentelemetry.trace import SpanContext
+
+    from eai_autotrace.instrumentors._aio_pika import Broker, Route
 
 
 _DEATHS: Final = "x-death"

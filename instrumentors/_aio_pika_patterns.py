@@ -5,12 +5,12 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
-from eai_autotrace.instrumentors._aio_pika import BROKER_KNOWN, broker_of, url_of
 from opentelemetry.trace import SpanKind
 
 from eai_autotrace.instrumentation import Measure, Measures, Notice, Operation, Target
 from eai_autotrace.instrumentation.counts import Count
 from eai_autotrace.instrumentation.handlings import CURRENT
+from eai_autotrace.instrumentors._aio_pika import BROKER_KNOWN, broker_of, url_of
 from eai_autotrace.semconv import messages, metrics
 from eai_autotrace.semconv.attributes import (
     ERROR_TYPE,

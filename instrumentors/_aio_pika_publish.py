@@ -7,6 +7,12 @@ from copy import copy
 from functools import cache, partial
 from typing import TYPE_CHECKING, Any, Final
 
+from opentelemetry import trace
+from opentelemetry.trace import Link, SpanKind
+
+from eai_autotrace.instrumentation import Operation, hook
+from eai_autotrace.instrumentation.active import error_type, is_cancellation
+from eai_autotrace.instrumentation.sends import Carry, Send, SendingOperation
 from eai_autotrace.instrumentors._aio_pika import (
     SEND,
     broker_of,
@@ -14,12 +20,6 @@ from eai_autotrace.instrumentors._aio_pika import (
     plain,
     route,
 )
-from opentelemetry import trace
-from opentelemetry.trace import Link, SpanKind
-
-from eai_autotrace.instrumentation import Operation, hook
-from eai_autotrace.instrumentation.active import error_type, is_cancellation
-from eai_autotrace.instrumentation.sends import Carry, Send, SendingOperation
 from eai_autotrace.semconv import messages
 from eai_autotrace.semconv.attributes import (
     EAI_MESSAGING_PUBLISH_OUTCOME,
@@ -32,10 +32,9 @@ from eai_autotrace.semconv.attributes import (
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from eai_autotrace.instrumentors._aio_pika import Broker, Route
-
     from eai_autotrace.config import Config
     from eai_autotrace.instrumentation.sends import Sending
+    from eai_autotrace.instrumentors._aio_pika import Broker, Route
 
 # Reply codes of a returned message, in AMQP 0-9-1.
 _RETURNS: Final[dict[Any, str]] = {311: "CONTENT_TOO_LARGE", 312: "NO_ROUTE", 313: "NO_CONSUMERS"}

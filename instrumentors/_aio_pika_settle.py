@@ -5,13 +5,13 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
-from eai_autotrace.instrumentors._aio_pika import SETTLE, broker_of, channel_of
-from eai_autotrace.instrumentors._aio_pika_message import attributes_of, producer_of, route_of
 from opentelemetry.trace import Link, SpanKind
 
 from eai_autotrace.instrumentation import Operation, Target
 from eai_autotrace.instrumentation.deliveries import find, forget, settle
 from eai_autotrace.instrumentation.notices import Completed
+from eai_autotrace.instrumentors._aio_pika import SETTLE, broker_of, channel_of
+from eai_autotrace.instrumentors._aio_pika_message import attributes_of, producer_of, route_of
 from eai_autotrace.semconv import messages
 
 if TYPE_CHECKING:

@@ -6,7 +6,6 @@ import re
 from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Any, Final
 
-from eai_autotrace.instrumentors._asgi_settings import CONNECTIONS, capture, measures, responses
 from opentelemetry import context, propagate
 from opentelemetry.propagators.textmap import Getter
 from opentelemetry.trace import SpanKind
@@ -17,6 +16,7 @@ from eai_autotrace.instrumentation import (
     WebSockets,
     hook,
 )
+from eai_autotrace.instrumentors._asgi_settings import CONNECTIONS, capture, measures, responses
 from eai_autotrace.semconv import forwarded, http
 from eai_autotrace.semconv.attributes import (
     NETWORK_PROTOCOL_NAME,

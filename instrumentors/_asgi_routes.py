@@ -5,11 +5,11 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING, Any, Final
 
-from eai_autotrace.instrumentors._asgi import EXCEPTION
 from opentelemetry import context, trace
 from opentelemetry.trace import Link
 
 from eai_autotrace.instrumentation import Exchange, Notice, Operation, Step, Target, exchange_of
+from eai_autotrace.instrumentors._asgi import EXCEPTION
 
 if TYPE_CHECKING:
     from collections.abc import MutableMapping

@@ -16,10 +16,9 @@ from eai_autotrace.semconv.attributes import (
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from eai_autotrace.instrumentation import Measures
     from eai_autotrace.instrumentors._asyncpg_queries import Queries
     from eai_autotrace.instrumentors._asyncpg_sessions import Session, Sessions
-
-    from eai_autotrace.instrumentation import Measures
 
     Watcher = Callable[[Any, BaseException | None], None]
 

@@ -13,8 +13,9 @@ from eai_autotrace.semconv.attributes import DB_OPERATION_NAME, EAI_DB_NOTIFICAT
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from eai_autotrace.instrumentors._asyncpg_sessions import Sessions
     from opentelemetry.trace import Link
+
+    from eai_autotrace.instrumentors._asyncpg_sessions import Sessions
 
     Trace = Callable[[Callable[..., Any]], Traced]
 

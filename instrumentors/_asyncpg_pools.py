@@ -7,10 +7,9 @@ from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 from weakref import WeakKeyDictionary
 
-from eai_autotrace.instrumentors._asyncpg_sessions import POSTGRESQL
-
 from eai_autotrace.instrumentation import Detached, Measure, Measures, Watch
 from eai_autotrace.instrumentation.metrics import Recorder
+from eai_autotrace.instrumentors._asyncpg_sessions import POSTGRESQL
 from eai_autotrace.semconv.attributes import (
     DB_CLIENT_CONNECTION_POOL_NAME,
     DB_CLIENT_CONNECTION_STATE,
@@ -30,10 +29,9 @@ from eai_autotrace.semconv.metrics import (
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
-    from eai_autotrace.instrumentors._asyncpg_sessions import Sessions
-
     from eai_autotrace.instrumentation.active import Tracing
     from eai_autotrace.instrumentation.gauges import Gauges
+    from eai_autotrace.instrumentors._asyncpg_sessions import Sessions
     from eai_autotrace.patching.patch import Patch
     from eai_autotrace.semconv.metrics import Metric
 

@@ -5,15 +5,15 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any, Final
 
+from opentelemetry.trace import SpanKind
+
+from eai_autotrace.instrumentation import Measure, Measures, Operation
 from eai_autotrace.instrumentors._asyncpg_sessions import (
     MEASURED,
     POSTGRESQL,
     Sessions,
     with_attributes,
 )
-from opentelemetry.trace import SpanKind
-
-from eai_autotrace.instrumentation import Measure, Measures, Operation
 from eai_autotrace.semconv import sql
 from eai_autotrace.semconv._sql_parameters import parameters
 from eai_autotrace.semconv.attributes import (

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from eai_autotrace.instrumentors._asyncpg_cursors import quietly
-
 from eai_autotrace.instrumentation import Watch
+from eai_autotrace.instrumentors._asyncpg_cursors import quietly
 
 if TYPE_CHECKING:
     from collections.abc import Callable

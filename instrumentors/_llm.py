@@ -10,10 +10,6 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
-from eai_autotrace.instrumentors import _llm_measures as values
-from eai_autotrace.instrumentors._llm_call import UPSTREAM_KEY
-from eai_autotrace.instrumentors._llm_frameworks import COUNTING, framework_of
-from eai_autotrace.instrumentors._llm_recording import Recording
 from opentelemetry import baggage
 from opentelemetry.baggage import _BAGGAGE_KEY
 from opentelemetry.trace import SpanKind
@@ -21,6 +17,10 @@ from opentelemetry.trace import SpanKind
 from eai_autotrace.instrumentation.active import get_current
 from eai_autotrace.instrumentation.fetches import FetchOperation
 from eai_autotrace.instrumentation.metrics import Recorder
+from eai_autotrace.instrumentors import _llm_measures as values
+from eai_autotrace.instrumentors._llm_call import UPSTREAM_KEY
+from eai_autotrace.instrumentors._llm_frameworks import COUNTING, framework_of
+from eai_autotrace.instrumentors._llm_recording import Recording
 from eai_autotrace.semconv.attributes import (
     GEN_AI_OPERATION_NAME,
     GEN_AI_PROVIDER_NAME,
@@ -33,12 +33,12 @@ from eai_autotrace.semconv.attributes import (
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from eai_autotrace.instrumentors._llm_call import Call
-    from eai_autotrace.instrumentors._llm_formats import Format
     from opentelemetry.context import Context
 
     from eai_autotrace.config import Config
     from eai_autotrace.instrumentation import Measures
+    from eai_autotrace.instrumentors._llm_call import Call
+    from eai_autotrace.instrumentors._llm_formats import Format
 
 
 @dataclass(frozen=True)

@@ -25,7 +25,6 @@ from eai_autotrace.instrumentors._llm_formats import (
     whole,
 )
 from eai_autotrace.instrumentors._llm_media import blob_part, file_part, link_part
-
 from eai_autotrace.semconv.attributes import (
     EAI_GEN_AI_BATCH_STATUS,
     EAI_GEN_AI_SERVICE_TIER,

@@ -10,12 +10,12 @@ import sys
 from time import time_ns
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
-from eai_autotrace.instrumentors import _llm_measures as values
-from eai_autotrace.instrumentors._llm_formats import Answer
 from opentelemetry.context import Context
 
 from eai_autotrace.instrumentation.active import is_failure
 from eai_autotrace.instrumentation.fetches import Fetching
+from eai_autotrace.instrumentors import _llm_measures as values
+from eai_autotrace.instrumentors._llm_formats import Answer
 from eai_autotrace.patching.guard import guard, report
 from eai_autotrace.semconv import genai
 from eai_autotrace.semconv.attributes import (

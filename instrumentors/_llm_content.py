@@ -11,7 +11,6 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final
 
 from eai_autotrace.instrumentors._llm_media import CUT, DEEPEST, blob_part, safe
-
 from eai_autotrace.patching.guard import guard
 
 if TYPE_CHECKING:

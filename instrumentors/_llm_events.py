@@ -14,9 +14,8 @@ from base64 import b64decode
 from time import time_ns
 from typing import TYPE_CHECKING, Final
 
-from eai_autotrace.instrumentors._llm_bodies import LARGEST, Body, read_json
-
 from eai_autotrace.instrumentation.events import Splitter, events
+from eai_autotrace.instrumentors._llm_bodies import LARGEST, Body, read_json
 from eai_autotrace.patching.guard import guard, report
 from eai_autotrace.semconv.attributes import EAI_OUTCOME
 

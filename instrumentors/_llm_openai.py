@@ -18,7 +18,6 @@ from eai_autotrace.instrumentors._llm_formats import (
     texts,
     whole,
 )
-
 from eai_autotrace.semconv.attributes import (
     EAI_GEN_AI_BATCH_STATUS,
     GEN_AI_CONVERSATION_ID,

@@ -6,7 +6,6 @@ from typing import Final
 
 from eai_autotrace.instrumentors import _llm_openai as openai
 from eai_autotrace.instrumentors._llm import Route
-
 from eai_autotrace.semconv.attributes import GEN_AI_OUTPUT_TYPE, OPENAI_API_TYPE
 from eai_autotrace.semconv.genai import (
     CHAT,

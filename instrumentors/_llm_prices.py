@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from eai_autotrace.instrumentors._llm_price_table import PRICES
-
 from eai_autotrace.patching.guard import guard
 
 if TYPE_CHECKING:

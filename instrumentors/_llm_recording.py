@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any, Final
 
-from eai_autotrace.instrumentors._llm_content import to_json
 from opentelemetry import _logs
 
 from eai_autotrace import __version__
+from eai_autotrace.instrumentors._llm_content import to_json
 from eai_autotrace.patching.guard import guard
 from eai_autotrace.semconv.attributes import (
     GEN_AI_INPUT_MESSAGES,
@@ -22,10 +22,10 @@ from eai_autotrace.semconv.genai import LATEST
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from eai_autotrace.instrumentors._llm_formats import Answer, Format, Prompt
     from opentelemetry.context import Context
 
     from eai_autotrace.config import Config
+    from eai_autotrace.instrumentors._llm_formats import Answer, Format, Prompt
 
 _CONTENT: Final = frozenset(
     {

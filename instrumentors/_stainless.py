@@ -15,14 +15,13 @@ from time import time_ns
 from typing import TYPE_CHECKING, Any, Final
 from weakref import ref
 
+from eai_autotrace.instrumentation import Notice
+from eai_autotrace.instrumentation.active import error_type
+from eai_autotrace.instrumentation.fetches import Displaced, Fetch, current_fetch
 from eai_autotrace.instrumentors._llm import Llm, LlmOperation, Request
 from eai_autotrace.instrumentors._llm_call import Call
 from eai_autotrace.instrumentors._stainless_bodies import cost_of, described, headers_of, look
 from eai_autotrace.instrumentors._stainless_routes import Endpoint, Routes, endpoint_of
-
-from eai_autotrace.instrumentation import Notice
-from eai_autotrace.instrumentation.active import error_type
-from eai_autotrace.instrumentation.fetches import Displaced, Fetch, current_fetch
 from eai_autotrace.patching.patch import is_patched
 from eai_autotrace.semconv.attributes import HTTP_RESPONSE_STATUS_CODE
 from eai_autotrace.semconv.genai import provider_of

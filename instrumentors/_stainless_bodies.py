@@ -11,10 +11,9 @@ import sys
 import zlib
 from typing import TYPE_CHECKING, Any, Final
 
+from eai_autotrace.instrumentation.bodies import watched
 from eai_autotrace.instrumentors._llm_bodies import Body, JsonBody, read_json
 from eai_autotrace.instrumentors._llm_events import AskedEvents, Events, Frames
-
-from eai_autotrace.instrumentation.bodies import watched
 from eai_autotrace.semconv.attributes import EAI_GEN_AI_RATE_LIMIT, EAI_GEN_AI_REQUEST_ID
 
 if TYPE_CHECKING:

@@ -16,6 +16,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from eai_autotrace.instrumentation import Instrumentor
 from eai_autotrace.instrumentors import (
     _aio_pika_consume,
     _aio_pika_patterns,
@@ -23,8 +24,6 @@ from eai_autotrace.instrumentors import (
     _aio_pika_settle,
 )
 from eai_autotrace.instrumentors._libraries import LIBRARIES
-
-from eai_autotrace.instrumentation import Instrumentor
 
 if TYPE_CHECKING:
     from eai_autotrace.config import Config

@@ -14,13 +14,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
+from eai_autotrace.instrumentation import Instrumentor
 from eai_autotrace.instrumentors import _llm_anthropic as anthropic
 from eai_autotrace.instrumentors._libraries import LIBRARIES
 from eai_autotrace.instrumentors._llm import Route
 from eai_autotrace.instrumentors._stainless import Library, Stainless, describe_error
 from eai_autotrace.instrumentors._stainless_routes import Routes
-
-from eai_autotrace.instrumentation import Instrumentor
 from eai_autotrace.semconv.genai import CHAT
 
 if TYPE_CHECKING:

@@ -18,6 +18,8 @@ from __future__ import annotations
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final
 
+from eai_autotrace.instrumentation import Carrier, Failure, Instrumentor, Target
+from eai_autotrace.instrumentation.gauges import Gauges
 from eai_autotrace.instrumentors import _asyncpg_queries as describe
 from eai_autotrace.instrumentors._asyncpg_cursors import Cursors, Transactions
 from eai_autotrace.instrumentors._asyncpg_errors import Errors
@@ -27,9 +29,6 @@ from eai_autotrace.instrumentors._asyncpg_queries import Queries
 from eai_autotrace.instrumentors._asyncpg_quiet import Quiet
 from eai_autotrace.instrumentors._asyncpg_sessions import Sessions
 from eai_autotrace.instrumentors._libraries import LIBRARIES
-
-from eai_autotrace.instrumentation import Carrier, Failure, Instrumentor, Target
-from eai_autotrace.instrumentation.gauges import Gauges
 from eai_autotrace.semconv._sql_comment import commented
 
 if TYPE_CHECKING:

@@ -16,12 +16,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from eai_autotrace.instrumentors._asgi import INSTRUMENTED, Requests
-from eai_autotrace.instrumentors._asgi_routes import BELOW, ROUTES, background_tasks, route
-from eai_autotrace.instrumentors._libraries import LIBRARIES
 from opentelemetry import trace
 
 from eai_autotrace.instrumentation import Instrumentor, Notice, Step, guard
+from eai_autotrace.instrumentors._asgi import INSTRUMENTED, Requests
+from eai_autotrace.instrumentors._asgi_routes import BELOW, ROUTES, background_tasks, route
+from eai_autotrace.instrumentors._libraries import LIBRARIES
 from eai_autotrace.semconv.attributes import EAI_VALIDATION_ERRORS
 
 if TYPE_CHECKING:

@@ -13,11 +13,10 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING, Any
 
+from eai_autotrace.instrumentation import Instrumentor
 from eai_autotrace.instrumentors._asgi import INSTRUMENTED, Requests
 from eai_autotrace.instrumentors._asgi_routes import ROUTES, background_tasks
 from eai_autotrace.instrumentors._libraries import LIBRARIES
-
-from eai_autotrace.instrumentation import Instrumentor
 
 if TYPE_CHECKING:
     from collections.abc import MutableMapping

@@ -9,12 +9,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
+from eai_autotrace.instrumentation import Instrumentor
 from eai_autotrace.instrumentors._libraries import LIBRARIES
 from eai_autotrace.instrumentors._llm_openai_routes import under
 from eai_autotrace.instrumentors._stainless import Library, Stainless, describe_error
 from eai_autotrace.instrumentors._stainless_routes import Routes
-
-from eai_autotrace.instrumentation import Instrumentor
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

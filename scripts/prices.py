@@ -14,8 +14,9 @@ from importlib.metadata import distribution
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from eai_autotrace.instrumentors._llm_prices import Price, Prices
 from genai_prices import data
+
+from eai_autotrace.instrumentors._llm_prices import Price, Prices
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

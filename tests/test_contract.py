@@ -7,10 +7,10 @@ from importlib.metadata import entry_points
 from pathlib import Path
 
 import pytest
-from eai_autotrace.instrumentors._libraries import LIBRARIES
 
 from eai_autotrace.config import Config
 from eai_autotrace.instrumentation import Instrumentor
+from eai_autotrace.instrumentors._libraries import LIBRARIES
 from eai_autotrace.semconv import attributes, metrics
 
 ROOT = Path(__file__).parents[1]

@@ -8,10 +8,10 @@ import aio_pika
 import pytest
 from aio_pika.patterns import RPC, Master
 from aio_pika.pool import Pool
-from eai_autotrace.instrumentors.aio_pika import AioPikaInstrumentor
 from opentelemetry import trace
 
 from eai_autotrace.config import Config
+from eai_autotrace.instrumentors.aio_pika import AioPikaInstrumentor
 
 pytestmark = pytest.mark.usefixtures("queue")
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import asyncpg
 import pytest
-from eai_autotrace.instrumentors.asyncpg import AsyncpgInstrumentor
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.sampling import ALWAYS_OFF
 
 from eai_autotrace.config import Config
+from eai_autotrace.instrumentors.asyncpg import AsyncpgInstrumentor
 
 BOUNDS = [0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1, 5, 10]
 DURATION = "db.client.operation.duration"

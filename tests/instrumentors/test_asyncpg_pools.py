@@ -10,11 +10,11 @@ from urllib.parse import urlsplit
 
 import asyncpg
 import pytest
-from eai_autotrace.instrumentors.asyncpg import AsyncpgInstrumentor
 from opentelemetry.sdk.metrics import MeterProvider
 from opentelemetry.sdk.metrics.export import InMemoryMetricReader
 
 from eai_autotrace.config import Config
+from eai_autotrace.instrumentors.asyncpg import AsyncpgInstrumentor
 
 POOL = "db.client.connection"
 

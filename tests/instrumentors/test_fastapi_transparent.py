@@ -158,9 +158,10 @@ async def test_every_event_is_the_same_where_nothing_is_sampled(unsampled):
 @pytest.fixture
 def unsampled():
     """Traces with a sampler that drops everything."""
-    from eai_autotrace.instrumentors.fastapi import FastAPIInstrumentor
     from opentelemetry.sdk.trace import TracerProvider
     from opentelemetry.sdk.trace.sampling import ALWAYS_OFF
+
+    from eai_autotrace.instrumentors.fastapi import FastAPIInstrumentor
 
     instrumentor = FastAPIInstrumentor()
     provider = TracerProvider(ALWAYS_OFF, shutdown_on_exit=False)

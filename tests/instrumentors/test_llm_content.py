@@ -10,10 +10,10 @@ from importlib.util import find_spec
 import anthropic
 import openai
 import pytest
-from eai_autotrace.instrumentors._llm_content import plain, to_json
 
 from eai_autotrace._testing.llm import Reply, events
 from eai_autotrace._testing.llm_replies import chat_chunk, chat_events, data, encode, message, named
+from eai_autotrace.instrumentors._llm_content import plain, to_json
 
 PIXEL = b"\x89PNG not really a picture"
 ENCODED = base64.b64encode(PIXEL).decode()
@@ -458,10 +458,11 @@ def test_an_unsampled_call_keeps_no_content(instrument, client, monkeypatch):
     """
     Of a call that is not sampled no content is put together for its span.
     """
-    from eai_autotrace.instrumentors import _llm_call
     from opentelemetry import trace
     from opentelemetry.sdk.trace import TracerProvider
     from opentelemetry.sdk.trace.sampling import ALWAYS_OFF
+
+    from eai_autotrace.instrumentors import _llm_call
 
     kept = []
     asked = _llm_call.Call.asked
