@@ -8,7 +8,7 @@ BIN := .venv/bin
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help test test-matrix test-llm lint demo bench soak clean
+.PHONY: help test test-matrix test-suites test-llm lint demo bench soak clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' Makefile
@@ -22,6 +22,11 @@ test-matrix: ## run the instrumentors' tests on older libraries (ARGS="asyncpg-0
 	@scripts/prepare test
 	@scripts/servers
 	@$(BIN)/python scripts/test-matrix $(ARGS)
+
+test-suites: ## run the libraries' own tests, bare and traced (ARGS="asyncpg" names suites)
+	@scripts/prepare test
+	@scripts/servers
+	@$(BIN)/python scripts/test-suites $(ARGS)
 
 test-llm: ## run LLM clients against a small real model (130 MB on first use)
 	@scripts/prepare test
@@ -52,5 +57,5 @@ soak: ## ten minutes at full load with the collector down by turns (ARGS="--minu
 	$(BIN)/python -m benchmarks.soak $(ARGS)
 
 clean: ## remove the environment and everything that was built
-	rm -rf .venv .matrix .linked build dist *.egg-info .coverage .hypothesis .mypy_cache .pytest_cache .ruff_cache
+	rm -rf .venv .matrix .suites .linked build dist *.egg-info .coverage .hypothesis .mypy_cache .pytest_cache .ruff_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

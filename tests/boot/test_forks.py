@@ -10,6 +10,8 @@ import pytest
 from eai_autotrace._testing.received import attributes_of
 
 PROGRAMS = Path(__file__).parent / "programs"
+# From 3.12 on Python warns of a fork in a process that has threads, traced or not.
+QUIET = {"PYTHONWARNINGS": "ignore:This process:DeprecationWarning"}
 # A fork holds locks of these, or they start threads; each registers what it does at a fork.
 MODULES = ("concurrent.futures.thread", "asyncio", "uvloop", "numpy", "logging.config")
 
@@ -21,7 +23,12 @@ def test_children_end_and_lose_nothing(run_instrumented, otlp_receiver, method, 
     A child begins whatever locks the fork holds (case A1), and every span of it arrives.
     """
     program = run_instrumented(
-        "python", str(PROGRAMS / "forks_late_locks.py"), method, *modules, cwd=PROGRAMS
+        "python",
+        str(PROGRAMS / "forks_late_locks.py"),
+        method,
+        *modules,
+        env=QUIET,
+        cwd=PROGRAMS,
     )
 
     assert (program.wait(), program.stdout, program.stderr) == (0, "done\n", "")
@@ -62,7 +69,7 @@ def test_nothing_starts_within_a_fork(run_instrumented, otlp_receiver):
     """
     Within the fork there is no import, no thread and no log record; the first span starts threads.
     """
-    program = run_instrumented("python", "-W", "ignore::DeprecationWarning", "-c", HOOKS)
+    program = run_instrumented("python", "-c", HOOKS, env=QUIET)
 
     assert (program.wait(), program.stdout, program.stderr) == (0, "[] True\n", "")
     assert sorted(span.name for span in otlp_receiver.spans()) == ["child", "parent"]
@@ -107,6 +114,7 @@ def test_a_child_is_an_instance_of_its_own(run_instrumented, otlp_receiver, own)
         "OTEL_RESOURCE_ATTRIBUTES": own,
         "OTEL_EXPERIMENTAL_RESOURCE_DETECTORS": "process",
         "OTEL_METRICS_EXPORTER": "otlp",
+        **QUIET,
     }
     program = run_instrumented("python", "-c", INSTANCES, env=environ)
     assert (program.wait(), program.stderr) == (0, "")
