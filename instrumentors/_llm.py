@@ -75,6 +75,7 @@ class Request:
         is_stream: Whether the response is to be a stream.
         is_native: Whether the SDK makes a span of its own, which stays.
         library: The SDK's package.
+        has_own_provider: Whether the SDK's own span goes to a provider of the program's, and stays.
     """
 
     route: Route
@@ -85,6 +86,7 @@ class Request:
     is_stream: bool
     is_native: bool = False
     library: str = ""
+    has_own_provider: bool = False
 
 
 _MOST_JOBS: Final = 10_000

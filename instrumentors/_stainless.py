@@ -15,6 +15,8 @@ from time import time_ns
 from typing import TYPE_CHECKING, Any, Final
 from weakref import ref
 
+from opentelemetry import trace
+
 from eai_autotrace.instrumentation import Notice
 from eai_autotrace.instrumentation.active import error_type
 from eai_autotrace.instrumentation.fetches import Displaced, Fetch, current_fetch
@@ -123,7 +125,17 @@ class Stainless:
         library = self._library.module
         return self._llm.operation(
             # By position: by keyword it takes twice as long to make one.
-            Request(route, body, provider, address, port, bool(stream), is_native, library)
+            Request(
+                route,
+                body,
+                provider,
+                address,
+                port,
+                bool(stream),
+                is_native,
+                library,
+                _has_own_provider(client),
+            )
         )
 
     def _endpoint(self, client: Any, url: Any) -> Endpoint:
@@ -169,8 +181,13 @@ class Stainless:
         return is_patched(type(client), "_process_response")
 
     def _displaces(self, *_: object, **__: object) -> bool:
-        """Whether the call whose native span is about to start has one of ours."""
-        return self._replaces_native and isinstance(current_fetch(), Call)
+        """Whether the call whose native span is about to start has one of ours in its place."""
+        call = current_fetch()
+        return (
+            self._replaces_native
+            and isinstance(call, Call)
+            and not call.operation.request.has_own_provider
+        )
 
 
 def describe_error(error: BaseException) -> dict[str, Any]:
@@ -185,6 +202,12 @@ def describe_error(error: BaseException) -> dict[str, Any]:
 
 def _has_native(client: Any) -> bool:
     return getattr(client, "_tracer", None) is not None
+
+
+def _has_own_provider(client: Any) -> bool:
+    """Whether the program has given a client a provider, to which its native spans go."""
+    own = (getattr(client, "_open_telemetry", None) or {}).get("tracer_provider")
+    return own is not None and own is not trace.get_tracer_provider()
 
 
 def _with_usage(options: Any) -> Any:

@@ -16,7 +16,7 @@ QUIET = {"PYTHONWARNINGS": "ignore:This process:DeprecationWarning"}
 MODULES = ("concurrent.futures.thread", "asyncio", "uvloop", "numpy", "logging.config")
 
 
-@pytest.mark.parametrize("modules", [(), *((module,) for module in MODULES), MODULES])
+@pytest.mark.parametrize("modules", [(), MODULES], ids=["none", "all"])
 @pytest.mark.parametrize("method", ["fork", "forkserver", "spawn"])
 def test_children_end_and_lose_nothing(run_instrumented, otlp_receiver, method, modules):
     """
