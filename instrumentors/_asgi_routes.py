@@ -60,7 +60,9 @@ def _redirect(*_: object, **__: object) -> None:
     Looking there costs nothing for requests that are not redirected. Nothing is matched again but
     inside an included router, as FastAPI does itself to handle such a route.
     """
-    frame = sys._getframe(2)  # noqa: SLF001 - 0 is this one, 1 the wrapper's
+    frame = sys._getframe(1)  # noqa: SLF001 - the notice's, which are passed over
+    while frame.f_back and frame.f_globals.get("__name__") == Notice.__module__:
+        frame = frame.f_back
     if "redirect_scope" in frame.f_code.co_varnames:
         known = frame.f_locals
         exchange = exchange_of(known["scope"])
