@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-from functools import lru_cache, partial
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
-from opentelemetry import context, propagate
+from opentelemetry import context
 from opentelemetry.propagators.textmap import Getter
 from opentelemetry.trace import SpanKind
 
@@ -17,7 +17,7 @@ from eai_autotrace.instrumentation import (
     hook,
 )
 from eai_autotrace.instrumentors._asgi_settings import CONNECTIONS, capture, measures, responses
-from eai_autotrace.semconv import forwarded, http
+from eai_autotrace.semconv import forwarded, http, tracecontext
 from eai_autotrace.semconv.attributes import (
     NETWORK_PROTOCOL_NAME,
 )
@@ -28,7 +28,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, MutableMapping
 
     from opentelemetry.context import Context
-    from opentelemetry.propagators.textmap import TextMapPropagator
 
     from eai_autotrace.config import Config
 
@@ -55,11 +54,6 @@ class _HeaderGetter(Getter[Headers]):
 
 
 _GETTER = _HeaderGetter()
-
-
-@lru_cache(maxsize=8)
-def _fields(propagator: TextMapPropagator) -> frozenset[bytes]:
-    return frozenset(field.lower().encode("latin-1") for field in propagator.fields)
 
 
 class Requests:
@@ -120,8 +114,8 @@ class Requests:
 
     def _told(self, pairs: Pairs) -> tuple[Context | None, Origin]:
         """The context of the caller, and what proxies say: mostly a look at a few names."""
-        propagator = propagate.get_global_textmap()
-        fields, trusted = _fields(propagator), self._forwarded
+        propagator, _, fields, _ = tracecontext.current()
+        trusted = self._forwarded
         for name, _ in pairs:
             if name in fields or name in trusted:
                 break

@@ -38,6 +38,12 @@ SENSITIVE_HEADERS: Final = (
     ".*(api[-_]?key|token|secret|password|session).*",
 )
 _DEFAULT_PORTS: Final = {"http": 80, "https": 443, "ws": 80, "wss": 443}
+_LAST_PORT: Final = 65_535
+# The value of Host, as RFC 9110 has it (7.2): no user, no path.
+_AUTHORITY: Final = re.compile(
+    r"""(?:\[(?P<address>[0-9A-Fa-f:.]+)\] | (?P<name>[^\s:/?\#@,\[\]]+)) (?: : (?P<port>[0-9]{0,5}))?""",
+    re.VERBOSE,
+)
 
 
 class Headers:
@@ -91,7 +97,8 @@ def server_attributes(
     peer = scope.get("client") or (None, None)
     scheme = origin.scheme or scope.get("scheme") or "http"
     named = origin.host or headers.get(b"host")
-    host, port = _host(named, scheme) if named else scope.get("server") or (None, None)
+    server = scope.get("server") or (None, None)
+    host, port = server if named is None else _host(named, scheme)
     query = scope.get("query_string")
     return {
         HTTP_REQUEST_METHOD: method,
@@ -110,12 +117,15 @@ def server_attributes(
 
 
 @lru_cache(maxsize=256)
-def _host(named: str, scheme: str) -> tuple[str, int | None]:
-    """Host and port as the client named them; without a port, the scheme's."""
-    host, colon, port = named.rpartition(":")
-    if not colon or named.endswith("]"):
-        return named.strip("[]"), _DEFAULT_PORTS.get(scheme)
-    return host.strip("[]"), int(port) if port.isdecimal() and port.isascii() else None
+def _host(named: str, scheme: str) -> tuple[str | None, int | None]:
+    """Host and port as the client named them, if it did; without a port, the scheme's."""
+    match = _AUTHORITY.fullmatch(named)
+    if match is None:
+        return None, None
+    host, port = match["address"] or match["name"], match["port"]
+    if not port:
+        return host, _DEFAULT_PORTS.get(scheme)
+    return (host, int(port)) if int(port) <= _LAST_PORT else (None, None)
 
 
 class HeaderCapture:

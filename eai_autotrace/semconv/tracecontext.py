@@ -10,8 +10,7 @@ from __future__ import annotations
 
 import operator
 import re
-from functools import lru_cache
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from opentelemetry import propagate
 from opentelemetry.baggage import _BAGGAGE_KEY
@@ -35,28 +34,62 @@ _NO_STATE: Final = TraceState()
 _STANDARD: Final = {TraceContextTextMapPropagator, W3CBaggagePropagator}
 
 
-@lru_cache(maxsize=8)
-def _known(propagator: TextMapPropagator) -> tuple[frozenset[str], bool]:
-    """The headers of a propagator, and whether it is OpenTelemetry's default."""
+class Known(NamedTuple):
+    """
+    What is known of a propagator.
+
+    Attributes:
+        propagator: Itself.
+        fields: The headers that it reads.
+        names: The same, as ASGI has them: lower case, in bytes.
+        is_standard: Whether it is OpenTelemetry's default.
+    """
+
+    propagator: TextMapPropagator
+    fields: frozenset[str]
+    names: frozenset[bytes]
+    is_standard: bool
+
+
+def _read(propagator: TextMapPropagator) -> Known:
     parts = getattr(propagator, "_propagators", ())
     is_composite = type(propagator) is CompositePropagator
     is_standard = (
         is_composite and len(parts) == len(_STANDARD) and set(map(type, parts)) == _STANDARD
     )
-    return frozenset(propagator.fields), is_standard
+    fields = frozenset(propagator.fields)
+    names = frozenset(field.lower().encode("latin-1") for field in fields)
+    return Known(propagator, fields, names, is_standard)
+
+
+class _Current:
+    """The propagator in use; compared by identity, as others' need not have a hash."""
+
+    def __init__(self) -> None:
+        self._known: Known | None = None
+
+    def __call__(self) -> Known:
+        propagator, known = propagate.get_global_textmap(), self._known
+        if known is None or known.propagator is not propagator:
+            known = self._known = _read(propagator)
+        return known
+
+
+current: Final = _Current()
+"""What is known of the propagator in use."""
 
 
 def inject(context: Context) -> dict[str, str]:
     """The headers that carry a context."""
-    propagator = propagate.get_global_textmap()
+    known = current()
     span: Any = context.get(_SPAN_KEY)
-    if span is not None and _BAGGAGE_KEY not in context and _known(propagator)[1]:
+    if span is not None and _BAGGAGE_KEY not in context and known.is_standard:
         trace, number, flags, state, is_valid = _parts(span.get_span_context())
         if is_valid and not state:
             # Half of what an f-string takes.
             return {_PARENT: "00-%032x-%016x-%02x" % (trace, number, flags)}  # noqa: UP031
     headers: dict[str, str] = {}
-    propagator.inject(headers, context)
+    known.propagator.inject(headers, context)
     return headers
 
 
@@ -75,8 +108,7 @@ def extract(
     """
     if not headers:
         return Context()
-    propagator = propagate.get_global_textmap()
-    fields, is_standard = _known(propagator)
+    propagator, fields, _, is_standard = current()
     if is_standard and _OTHERS[0] not in headers and _OTHERS[1] not in headers:
         found = headers.get(_PARENT)
         match = _VALID(found) if type(found) is str else None

@@ -46,10 +46,22 @@ CHANGES = {
         {"headers": [(b"host", b"[::1]"), (b"user-agent", b"curl")]},
         {"server.address": "::1"},
     ),
-    "odd port": (
-        {"headers": [(b"host", b"example.org:x"), (b"user-agent", b"curl")]},
-        {"server.port": None},
-    ),
+    **{
+        f"invalid host {host!r}": (
+            {"headers": [(b"host", host), (b"user-agent", b"curl")]},
+            {"server.address": None, "server.port": None},
+        )
+        for host in (
+            b"",
+            b"a:x",
+            b"a:65536",
+            b"[::1",
+            b"user:password@a",
+            b"a/path",
+            b"a, b",
+            b":1",
+        )
+    },
     "no headers": (
         {"headers": []},
         {"server.address": "10.0.0.2", "server.port": 8000, "user_agent.original": None},

@@ -1,8 +1,11 @@
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import pytest
 from opentelemetry import baggage, propagate, trace
-from opentelemetry.context import Context
+from opentelemetry.context import Context, get_value, set_value
+from opentelemetry.propagators.textmap import TextMapPropagator
 from opentelemetry.trace import NonRecordingSpan, SpanContext, TraceFlags, TraceState
 
 from eai_autotrace.semconv import tracecontext
@@ -80,6 +83,38 @@ def test_what_is_extracted(name):
     found = tracecontext.extract(headers, dict)
 
     assert _plain(found) == _plain(expected)
+
+
+@dataclass
+class Own(TextMapPropagator):
+    """One of the program's, in a header of its own; like all that compare by value, without a hash."""
+
+    fields: tuple[str, ...] = ("X-Own",)
+
+    def extract(self, carrier, context=None, getter=None):
+        return set_value("own", carrier["X-Own"], context)
+
+    def inject(self, carrier, context=None, setter=None):
+        carrier["X-Own"] = get_value("own", context)
+
+
+def test_a_propagator_of_the_program():
+    """
+    Any propagator reads and writes, from the moment it is set.
+    """
+    before = propagate.get_global_textmap()
+    try:
+        for propagator in (Own(), before, Own()):
+            propagate.set_global_textmap(propagator)
+            is_own = propagator is not before
+
+            found = tracecontext.extract({"X-Own": "1"}, dict)
+
+            assert get_value("own", found) == ("1" if is_own else None)
+            assert tracecontext.inject(found) == ({"X-Own": "1"} if is_own else {})
+            assert (b"x-own" in tracecontext.current().names) == is_own
+    finally:
+        propagate.set_global_textmap(before)
 
 
 @pytest.mark.parametrize("value", [7, None, ["x"], {"a": 1}, b"\xff"])
