@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
 _WEBSOCKET: Final = "WEBSOCKET"
 # What OpenTelemetry's instrumentors set on an application that a program hands to them.
-INSTRUMENTED: Final = "_is_instrumented_by_opentelemetry"
+_INSTRUMENTED: Final = "_is_instrumented_by_opentelemetry"
 # The name of an exception that nobody handles.
 EXCEPTION: Final = "http.server.request.exception"
 
@@ -177,6 +177,22 @@ class Requests:
             websockets=WebSockets(connection, CONNECTIONS, config.websocket_message_spans),
             **more,
         )
+
+
+def is_instrumented(app: Any) -> bool:
+    """
+    Whether OpenTelemetry's own instrumentor traces an application, to which the program handed it.
+
+    It cannot where the middleware was built before, as it is when the lifespan begins.
+    """
+    if not getattr(app, _INSTRUMENTED, False):
+        return False
+    layer = getattr(app, "middleware_stack", None)
+    if layer is None:
+        return True
+    while layer is not None and not type(layer).__module__.startswith("opentelemetry."):
+        layer = getattr(layer, "app", None)
+    return layer is not None
 
 
 _DIRECT: Final = Origin()

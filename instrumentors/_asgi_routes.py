@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     Scope = MutableMapping[str, Any]
 
+_NATIVE_TASK: Final = "fastapi.background_task"
 BELOW: Final = "/{path}"
 """What ends the template of a route that takes all paths below it."""
 
@@ -97,11 +98,16 @@ def background_tasks(config: Config) -> tuple[Target, ...]:
 
 def _task(task: Any) -> Operation | None:
     # A list of tasks is a task too; its members have spans of their own.
-    if hasattr(task, "tasks"):
+    if hasattr(task, "tasks") or _is_native(trace.get_current_span()):
         return None
     function = task.func
     name = getattr(function, "__qualname__", None) or type(function).__qualname__
     return Operation(f"background {name}", exception=EXCEPTION)
+
+
+def _is_native(span: Any) -> bool:
+    """Whether a span is that of a task by FastAPI's own telemetry, which an application configured."""
+    return getattr(span, "name", "") == _NATIVE_TASK
 
 
 def _linked_task(task: Any) -> Operation | None:

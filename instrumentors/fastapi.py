@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, Final
 from opentelemetry import trace
 
 from eai_autotrace.instrumentation import Instrumentor, Notice, Step, guard
-from eai_autotrace.instrumentors._asgi import INSTRUMENTED, Requests
+from eai_autotrace.instrumentors._asgi import Requests, is_instrumented
 from eai_autotrace.instrumentors._asgi_routes import BELOW, ROUTES, background_tasks, route
 from eai_autotrace.instrumentors._libraries import LIBRARIES
 from eai_autotrace.semconv.attributes import EAI_VALIDATION_ERRORS
@@ -70,7 +70,7 @@ class _Ours:
         if getattr(app, "_telemetry", None) is not configured:
             configured, is_default = getattr(app, "_telemetry", None), not _is_configured(app)
             self._known = (configured, is_default)
-        if not is_default or getattr(app, INSTRUMENTED, False):
+        if not is_default or is_instrumented(app):
             return False
         scope.setdefault(_NATIVE, None)
         return True
@@ -87,7 +87,7 @@ class _Native:
         if scope["type"] == "lifespan":
             _keep_from_exporting(app)
             return send
-        if getattr(app, INSTRUMENTED, False) or not _is_configured(app):
+        if is_instrumented(app) or not _is_configured(app):
             scope.setdefault(_NATIVE, None)
             return send
         return self._completing(scope, send) if scope["type"] == "http" else send
@@ -106,12 +106,15 @@ def _keep_from_exporting(app: Any) -> None:
     """
     Where our providers export already, FastAPI is not to add exporters to them.
 
-    It does with ``FASTAPI_OTEL_AUTO_CONFIGURE``, when the application starts.
+    It does with ``FASTAPI_OTEL_AUTO_CONFIGURE``, when the application starts; to a provider that
+    the application gave it, it may.
     """
-    resource = getattr(trace.get_tracer_provider(), "resource", None)
-    distro = resource.attributes.get("telemetry.distro.name") if resource else None
     configured = getattr(app, "_telemetry", None)
-    if distro == "eai-autotrace" and configured and configured.get("auto_configure"):
+    if not configured or not configured.get("auto_configure"):
+        return
+    provider = configured.get("tracer_provider") or trace.get_tracer_provider()
+    resource = getattr(provider, "resource", None)
+    if resource and resource.attributes.get("telemetry.distro.name") == "eai-autotrace":
         app._telemetry = {**configured, "auto_configure": False}  # noqa: SLF001
 
 

@@ -14,7 +14,7 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 from eai_autotrace.instrumentation import Instrumentor
-from eai_autotrace.instrumentors._asgi import INSTRUMENTED, Requests
+from eai_autotrace.instrumentors._asgi import Requests, is_instrumented
 from eai_autotrace.instrumentors._asgi_routes import ROUTES, background_tasks
 from eai_autotrace.instrumentors._libraries import LIBRARIES
 
@@ -29,7 +29,7 @@ def _is_plain(app: Any, scope: MutableMapping[str, Any]) -> bool:  # noqa: ARG00
     """Whether it is ours: FastAPI's are Starlette's too, but have an instrumentor of their own."""
     fastapi = sys.modules.get("fastapi.applications")
     is_plain = fastapi is None or not isinstance(app, fastapi.FastAPI)
-    return is_plain and not getattr(app, INSTRUMENTED, False)
+    return is_plain and not is_instrumented(app)
 
 
 class StarletteInstrumentor(Instrumentor):

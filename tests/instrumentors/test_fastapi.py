@@ -7,6 +7,9 @@ from fastapi import APIRouter, BackgroundTasks, FastAPI, HTTPException
 from fastapi.middleware.cors import CORSMiddleware
 from fastapi.responses import StreamingResponse
 from opentelemetry import trace
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
 
 def _build():
@@ -221,6 +224,29 @@ async def test_native_telemetry_stays_where_it_is_configured(instrument, spans):
     (span,) = spans()
     assert span["name"] == "GET /x"
     assert {k: span["attributes"].get(k) for k in LACKING} == LACKING
+
+
+async def test_a_task_that_native_telemetry_traces(instrument, spans):
+    """
+    A background task has one span: FastAPI's own, where the application configured that.
+    """
+    exporter = InMemorySpanExporter()
+    provider = TracerProvider(shutdown_on_exit=False)
+    provider.add_span_processor(SimpleSpanProcessor(exporter))
+    configured = FastAPI(telemetry={"tracer_provider": provider})
+    within = []
+
+    @configured.get("/x")
+    async def x(tasks: BackgroundTasks):
+        tasks.add_task(lambda: within.append(trace.get_current_span().name))
+        return "x"
+
+    instrument("fastapi", "starlette")
+    await _request("/x", app=configured)
+
+    assert within == ["fastapi.background_task"]
+    assert [span.name for span in exporter.get_finished_spans()].count(within[0]) == 1
+    assert spans() == []
 
 
 @pytest.mark.parametrize("name", REQUESTS)

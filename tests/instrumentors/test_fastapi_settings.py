@@ -12,7 +12,7 @@ import pydantic
 import pytest
 from anyio import create_task_group
 from fastapi import BackgroundTasks, FastAPI, Header, HTTPException, WebSocket
-from fastapi.responses import RedirectResponse, StreamingResponse
+from fastapi.responses import PlainTextResponse, RedirectResponse, StreamingResponse
 from opentelemetry import baggage, trace
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.sampling import ALWAYS_OFF, ALWAYS_ON
@@ -860,6 +860,26 @@ async def test_an_application_that_contrib_instruments_is_left_to_it(instrument,
     assert {s.instrumentation_scope.name for s in spans.ended} == {
         "opentelemetry.instrumentation.fastapi"
     }
+
+
+@pytest.mark.parametrize("kind", [FastAPI, Starlette])
+async def test_an_application_that_contrib_comes_too_late_for(instrument, spans, kind):
+    """
+    What is handed to instrument_app() when its middleware is built, as in a lifespan, stays ours.
+    """
+    from opentelemetry.instrumentation.fastapi import FastAPIInstrumentor as Contrib
+
+    theirs = kind()
+    theirs.add_route("/x", lambda _: PlainTextResponse("x"))
+    instrument("fastapi", "starlette")
+    await _request("/x", app=theirs)
+    Contrib.instrument_app(theirs)
+    try:
+        await _request("/x", app=theirs)
+    finally:
+        Contrib.uninstrument_app(theirs)
+
+    assert [(s["name"], s["kind"]) for s in spans()] == [("GET /x", "SERVER")] * 2
 
 
 @pytest.mark.parametrize("kind", [FastAPI, Starlette])

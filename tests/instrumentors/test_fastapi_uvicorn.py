@@ -31,8 +31,8 @@ async def endless():
 """
 
 
-def _serve(run_instrumented, tmp_path, **environ):
-    (tmp_path / "app.py").write_text(APP)
+def _serve(run_instrumented, tmp_path, text=APP, **environ):
+    (tmp_path / "app.py").write_text(text)
     port = free_port()
     environment = {"OTEL_METRICS_EXPORTER": "none", "OTEL_BSP_SCHEDULE_DELAY": "200", **environ}
     program = run_instrumented(
@@ -130,3 +130,25 @@ def test_fastapis_automatic_export_adds_none(run_instrumented, otlp_receiver, tm
         ("GET /items/{number}", "eai_autotrace.instrumentors.fastapi")
     ]
     assert (code, "Traceback" in program.stderr) == (-15, False)
+
+
+def test_fastapis_automatic_export_of_a_provider_of_its_own(
+    run_instrumented, otlp_receiver, tmp_path
+):
+    """
+    What an application has FastAPI's telemetry export by a provider that it made is exported.
+    """
+    own = "FastAPI(telemetry={'tracer_provider': TracerProvider()})"
+    text = APP.replace("FastAPI()", own, 1)
+    text = f"from opentelemetry.sdk.trace import TracerProvider\n{text}"
+    program, port = _serve(run_instrumented, tmp_path, text, FASTAPI_OTEL_AUTO_CONFIGURE="true")
+
+    with socket.create_connection((HOST, port)) as connection:
+        connection.sendall(b"GET /items/1 HTTP/1.1\r\nhost: x\r\n\r\n")
+        _read(connection, 1)
+    program.stop()
+    received = otlp_receiver.wait_for(2)
+
+    assert [(span.name, span.scope) for span in received if span.kind == "SERVER"] == [
+        ("GET /items/{number}", "fastapi")
+    ]
