@@ -38,12 +38,12 @@ class OtlpReceiver:
     asked for. Both listen on free ports of the loopback interface.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, http_port: int = 0) -> None:
         self._changed = Condition()
         self._spans: list[ReceivedSpan] = []
         self._messages: dict[str, list[Any]] = {signal.name: [] for signal in SIGNALS.values()}
         self._requests: list[ReceivedRequest] = []
-        self._http = HttpServer(self._take)
+        self._http = HttpServer(self._take, http_port)
         self._grpc: tuple[grpc.Server, int] | None = None
         # The first export must not wait for the server's next look at whether to stop.
         self._thread = Thread(target=self._http.serve_forever, args=(0.05,), daemon=True)

@@ -74,10 +74,10 @@ class ReceivedRequest:
 
 
 class HttpServer(ThreadingHTTPServer):
-    """Listens on a free port; what comes goes to ``take``."""
+    """Listens on a port, a free one unless it is told; what comes goes to ``take``."""
 
-    def __init__(self, take: Take) -> None:
-        super().__init__((HOST, 0), _HttpHandler)
+    def __init__(self, take: Take, port: int = 0) -> None:
+        super().__init__((HOST, port), _HttpHandler)
         self.take = take
 
     def handle_error(self, request: object, client_address: object) -> None:

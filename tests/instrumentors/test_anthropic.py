@@ -8,6 +8,9 @@ import importlib
 
 import anthropic
 import pytest
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
 from eai_autotrace._testing.llm import Reply, events
 from eai_autotrace._testing.llm_replies import (
@@ -544,6 +547,29 @@ if HAS_NATIVE:
         measured = {point["name"] for point in metrics()}
         assert [span["name"] for span in spans()] == ["anthropic.messages.create"]
         assert "gen_ai.client.operation.duration" in measured
+
+    @pytest.mark.parametrize("stream", [False, True])
+    def test_a_client_with_a_provider_of_its_own(instrument, spans, ended, llm_server, stream):
+        """
+        A client's spans stay that go to a provider of the program's; ours go to ours.
+        """
+        exporter = InMemorySpanExporter()
+        provider = TracerProvider(shutdown_on_exit=False)
+        provider.add_span_processor(SimpleSpanProcessor(exporter))
+        instrument("anthropic")
+
+        own = {"tracer_provider": provider}
+        with anthropic.Anthropic(
+            base_url=llm_server.url, api_key="k", open_telemetry=own
+        ) as client:
+            answer = client.messages.create(**ASK, stream=stream)
+            if stream:
+                list(answer)
+
+        assert [span.name for span in exporter.get_finished_spans()] == [
+            "anthropic.messages.create"
+        ]
+        assert ended() == [("chat claude", STREAMED if stream else CHAT, "UNSET")]
 
     def test_the_librarys_other_spans_stay(instrument, client, spans, llm_server):
         """
