@@ -18,7 +18,8 @@ if TYPE_CHECKING:
 
     Scope = MutableMapping[str, Any]
 
-_NATIVE_TASK: Final = "fastapi.background_task"
+# How spans of a task begin that FastAPI's own telemetry makes, or OpenTelemetry's instrumentor.
+_OTHERS_TASKS: Final = ("fastapi.background_task", "BackgroundTask ")
 BELOW: Final = "/{path}"
 """What ends the template of a route that takes all paths below it."""
 
@@ -98,16 +99,16 @@ def background_tasks(config: Config) -> tuple[Target, ...]:
 
 def _task(task: Any) -> Operation | None:
     # A list of tasks is a task too; its members have spans of their own.
-    if hasattr(task, "tasks") or _is_native(trace.get_current_span()):
+    if hasattr(task, "tasks") or _is_others(trace.get_current_span()):
         return None
     function = task.func
     name = getattr(function, "__qualname__", None) or type(function).__qualname__
     return Operation(f"background {name}", exception=EXCEPTION)
 
 
-def _is_native(span: Any) -> bool:
-    """Whether a span is that of a task by FastAPI's own telemetry, which an application configured."""
-    return getattr(span, "name", "") == _NATIVE_TASK
+def _is_others(span: Any) -> bool:
+    """Whether a span is that of a task, made by those to whom the program has left a request."""
+    return str(getattr(span, "name", "")).startswith(_OTHERS_TASKS)
 
 
 def _linked_task(task: Any) -> Operation | None:

@@ -843,12 +843,17 @@ async def test_a_fastapi_inside_starlette(instrument, spans):
 
 async def test_an_application_that_contrib_instruments_is_left_to_it(instrument, spans):
     """
-    Where the program calls contrib's instrument_app(), the request is not traced twice.
+    Where the program calls contrib's instrument_app(), neither the request nor its background
+    task is traced twice.
     """
     from opentelemetry.instrumentation.fastapi import FastAPIInstrumentor as Contrib
 
+    def answer(tasks: BackgroundTasks):
+        tasks.add_task(str)
+        return "x"
+
     theirs = FastAPI()
-    theirs.add_api_route("/x", lambda: "x")
+    theirs.add_api_route("/x", answer)
     instrument("fastapi", "starlette")
     Contrib.instrument_app(theirs)
     try:
