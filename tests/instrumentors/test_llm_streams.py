@@ -206,8 +206,8 @@ def _body(http, parts):
 
 
 EVENTS = {"openai": chat_events(ASK), "anthropic": message_events(ASK)}
-MANY = 10_000
-FIRST = 2_000
+MANY = 5_000
+FIRST = 1_000
 # What is measured is not exact: caches of the interpreter and of the libraries still grow a little.
 MOST = 1_500
 
@@ -221,7 +221,7 @@ def _live():
 
 
 @pytest.mark.parametrize("library", EVENTS)
-def test_ten_thousand_abandoned_streams(instrument, llm_server, spans, library):
+def test_thousands_of_abandoned_streams(instrument, llm_server, spans, library):
     """
     Streams that are let go of, unread or read in part, all have a span, leave nothing of ours
     behind, and take no memory.
@@ -251,7 +251,7 @@ def test_ten_thousand_abandoned_streams(instrument, llm_server, spans, library):
     assert blocks[MANY] - blocks[FIRST] < MOST
 
 
-async def test_ten_thousand_abandoned_async_streams(instrument, llm_server, spans):
+async def test_thousands_of_abandoned_async_streams(instrument, llm_server, spans):
     """
     So do those of the async client.
     """
