@@ -16,7 +16,7 @@ help: ## list the targets
 test: ## run the tests on real servers (ARGS="-k asyncpg" goes to pytest)
 	@scripts/prepare test
 	@scripts/servers
-	$(BIN)/pytest $(ARGS)
+	$(BIN)/pytest -n auto --maxprocesses 4 --dist worksteal $(ARGS)
 
 test-matrix: ## run the instrumentors' tests on older libraries (ARGS="asyncpg-0.27" names rows)
 	@scripts/prepare test

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from benchmarks.model import Peer
 
-PACKAGE = Path(__file__).parent
+PACKAGE = Path(__file__).resolve().parent
 PROJECT = PACKAGE.parent
 FOLDER = PACKAGE / ".environments"
 CERTIFICATE = FOLDER / "certificate.pem"
@@ -102,7 +102,8 @@ def import_path() -> Path:
     folder = FOLDER / "path"
     folder.mkdir(parents=True, exist_ok=True)
     link = folder / PACKAGE.name
-    if not link.is_symlink():
+    if link.resolve() != PACKAGE:
+        link.unlink(missing_ok=True)
         link.symlink_to(PACKAGE)
     return folder
 
