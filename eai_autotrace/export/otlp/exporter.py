@@ -8,7 +8,7 @@ from base64 import b64encode
 from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
 from urllib.parse import unquote
 
-from eai_autotrace.export.otlp.encode import Encoder
+from eai_autotrace.export.otlp.spans import SpanEncoder
 from eai_autotrace.export.otlp.wire import fields
 from eai_autotrace.export.result import Outcome
 
@@ -77,7 +77,7 @@ class OtlpExporter:
     def __init__(self, transport: Transport, longest: float = math.inf) -> None:
         self._transport = transport
         self._longest = longest
-        self._encoder = Encoder()
+        self._encoder = SpanEncoder()
         self._most: int | None = None  # spans in one request
 
     def export(self, spans: Sequence[ReadableSpan], timeout: float) -> Outcome:

@@ -29,7 +29,7 @@ from opentelemetry.trace import (
 
 from eai_autotrace.export.otlp import values as remembered
 from eai_autotrace.export.otlp import wire
-from eai_autotrace.export.otlp.encode import Encoder
+from eai_autotrace.export.otlp.spans import SpanEncoder
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
 NUMBERS = st.integers(-(2**63), 2**63 - 1) | st.sampled_from([0, 1, 127, 128, -1])
@@ -107,7 +107,7 @@ SPANS = st.builds(
     end_time=TIMES,
     instrumentation_scope=st.sampled_from(SCOPES),
 )
-encoder = Encoder()
+encoder = SpanEncoder()
 
 
 @settings(max_examples=100, deadline=None)
@@ -134,7 +134,7 @@ def _one(**attributes):
 
 
 def _decoded(span, encoder=None):
-    message = ExportTraceServiceRequest.FromString((encoder or Encoder()).encode([span])[0])
+    message = ExportTraceServiceRequest.FromString((encoder or SpanEncoder()).encode([span])[0])
     return {a.key: a.value for a in message.resource_spans[0].scope_spans[0].spans[0].attributes}
 
 
@@ -167,7 +167,7 @@ def test_equal_values_of_different_kinds_stay_apart():
     """
     1, 1.0 and True are equal, and known by their kinds all the same.
     """
-    one = Encoder()
+    one = SpanEncoder()
 
     found = [_decoded(_one(n=value), one)["n"] for value in (1, True, 1.0, 1, "1")]
 
@@ -185,11 +185,11 @@ def test_what_is_alike_in_a_dict_stays_apart(values):
     """
     Two zeros, and sequences of equal values of different kinds, are told apart.
     """
-    one = Encoder()
+    one = SpanEncoder()
 
     found = [_decoded(_one(n=value), one)["n"] for value in values]
 
-    assert found == [_decoded(_one(n=value), Encoder())["n"] for value in values]
+    assert found == [_decoded(_one(n=value), SpanEncoder())["n"] for value in values]
     assert str(found[0]) != str(found[1])
 
 
@@ -307,7 +307,7 @@ def test_a_span_with_a_mistake_costs_nothing_else(name):
     }
     broken = ReadableSpan(**{**good, **MISTAKES[name]})
 
-    body, left_out = Encoder().encode([_one(k=0), broken, _one(k=2)])
+    body, left_out = SpanEncoder().encode([_one(k=0), broken, _one(k=2)])
 
     sent = ExportTraceServiceRequest.FromString(body).resource_spans[0].scope_spans[0].spans
     assert left_out == 0
@@ -321,7 +321,7 @@ def test_a_span_without_ids_is_counted():
     """
     broken = ReadableSpan("x", SpanContext(2**200, 1, is_remote=False), resource=RESOURCES[0])
 
-    body, left_out = Encoder().encode([_one(a=1), broken, _one(a=2)])
+    body, left_out = SpanEncoder().encode([_one(a=1), broken, _one(a=2)])
 
     sent = ExportTraceServiceRequest.FromString(body).resource_spans[0].scope_spans[0].spans
     assert (len(sent), left_out) == (2, 1)
@@ -345,7 +345,7 @@ def test_the_program_has_its_turns_while_a_batch_is_encoded():
     try:
         sys.setswitchinterval(60)
         began = time.monotonic()
-        Encoder().encode(batch)
+        SpanEncoder().encode(batch)
         ended = time.monotonic()
     finally:
         sys.setswitchinterval(interval)
