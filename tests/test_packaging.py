@@ -248,7 +248,7 @@ def test_an_environment_starts_without_us(installed, tmp_path):
     assert _run(sys.executable, "-S", "-c", left, OTEL_PROPAGATORS="nosuch") == "starts\n"
 
 
-# All that is needed for traces over HTTP; the wheel names more, which other settings ask for.
+# All that is needed over HTTP; the wheel names more, which other settings ask for.
 LEAN = (
     "opentelemetry-api",
     "opentelemetry-sdk",
@@ -294,30 +294,30 @@ def lean(built, tmp_path_factory):
     return python
 
 
-METRICS = (
-    "OTEL_METRICS_EXPORTER: 'otlp' cannot be made: it needs the package "
-    "opentelemetry-exporter-otlp-proto-{}; install it, or set OTEL_METRICS_EXPORTER=none; "
-    "it is left out\n"
-)
 GRPC = (
-    "OTEL_TRACES_EXPORTER: 'otlp' cannot be made: gRPC needs the package grpcio; install it, or "
+    "OTEL_{}_EXPORTER: 'otlp' cannot be made: gRPC needs the package grpcio; install it, or "
     "send to port 4318 with OTEL_EXPORTER_OTLP_PROTOCOL=http/protobuf; it is left out\n"
 )
+SENT = (["GET /x/{number}"], {"http.server.request.duration", "http.server.active_requests"})
 
 
 @pytest.mark.parametrize(
-    ("environ", "names", "said"),
+    ("environ", "sent", "said"),
     [
-        ({"OTEL_METRICS_EXPORTER": "none"}, ["GET /x/{number}"], ""),
-        ({"OTEL_METRICS_EXPORTER": "console"}, ["GET /x/{number}"], ""),
-        ({}, ["GET /x/{number}"], METRICS.format("http")),
-        ({"OTEL_EXPORTER_OTLP_PROTOCOL": "grpc"}, [], GRPC + METRICS.format("grpc")),
+        ({}, SENT, ""),
+        ({"OTEL_METRICS_EXPORTER": "none"}, (SENT[0], set()), ""),
+        ({"OTEL_METRICS_EXPORTER": "console"}, (SENT[0], set()), ""),
+        (
+            {"OTEL_EXPORTER_OTLP_PROTOCOL": "grpc"},
+            ([], set()),
+            GRPC.format("TRACES") + GRPC.format("METRICS"),
+        ),
     ],
-    ids=["traces", "console", "metrics", "grpc"],
+    ids=["all", "traces", "console", "grpc"],
 )
-def test_what_is_not_asked_for_may_be_missing(lean, otlp_receiver, environ, names, said):
+def test_what_is_not_asked_for_may_be_missing(lean, otlp_receiver, environ, sent, said):
     """
-    Without grpcio, protobuf, requests and contrib's instrumentors, traces work.
+    Without grpcio, protobuf, requests and contrib's instrumentors, traces and metrics work.
 
     What asks for one of them is told the cure in one line, and the program runs.
     """
@@ -334,10 +334,17 @@ def test_what_is_not_asked_for_may_be_missing(lean, otlp_receiver, environ, name
         },
         text=True,
     )
+    metrics = {
+        metric.name
+        for export in otlp_receiver.metrics()
+        for resource in export.resource_metrics
+        for scope in resource.scope_metrics
+        for metric in scope.metrics
+    }
 
     assert (done.returncode, done.stderr) == (0, said)
     assert done.stdout.startswith("http.response.start 200")
-    assert [span.name for span in otlp_receiver.spans()] == names
+    assert ([span.name for span in otlp_receiver.spans()], metrics) == sent
 
 
 def test_a_choice_goes_before_the_shadow(installed):

@@ -1,21 +1,20 @@
 """
 Exporters by name and signal.
 
-Spans go by our own OTLP exporter; metrics and logs by OpenTelemetry's, see
-`eai_autotrace.boot.otlp`. Every other name is an entry point of an installed package. Transports
-are imported when they are used: gRPC costs a process 20 MB. What is not asked for may be missing.
+OTLP's are our own, for all signals. Every other name is an entry point of an installed package.
+Transports are imported when they are used: gRPC costs a process 20 MB. What is not asked for may be
+missing.
 """
 
 from __future__ import annotations
 
-from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 from opentelemetry.util._importlib_metadata import entry_points
 
 if TYPE_CHECKING:
     from eai_autotrace.config import Config
-    from eai_autotrace.export.result import SpanExporter
+    from eai_autotrace.export.result import Exporter
 
 
 def installed(signal: str) -> set[str]:
@@ -23,57 +22,43 @@ def installed(signal: str) -> set[str]:
     return {"otlp"} | {entry_point.name for entry_point in entry_points(group=_group(signal))}
 
 
-def span_exporter(config: Config, signal: str, name: str) -> SpanExporter:
+def batch_exporter(config: Config, signal: str, name: str) -> Exporter:
     """
-    An exporter of spans for the pipeline.
+    An exporter of spans or log records for a pipeline.
 
     Raises:
         LookupError: No installed package has an exporter of that name, or one that it needs is
             missing.
     """
     if name == "otlp":
-        from eai_autotrace.export.otlp import Connection, otlp_exporter  # noqa: PLC0415
-
-        target = config.otlp(signal)
-        if target.protocol == "grpc" and find_spec("grpc") is None:
-            raise LookupError(
-                "gRPC needs the package grpcio; install it, or send to port 4318 with "
-                "OTEL_EXPORTER_OTLP_PROTOCOL=http/protobuf"
-            )
-        return otlp_exporter(
-            target.protocol,
-            Connection(
-                target.endpoint,
-                target.headers,
-                target.compression,
-                target.insecure,
-                target.certificate,
-                target.client_key,
-                target.client_certificate,
-            ),
-            target.timeout,
-        )
+        return _otlp(config, signal)
     from eai_autotrace.export.sdk import SdkExporter  # noqa: PLC0415 - with the SDK's exporters
 
-    return SdkExporter(name, exporter(config, signal, name))
+    what = "spans" if signal == "traces" else "log records"
+    return SdkExporter(name, what, _plugin(signal, name))
 
 
-def exporter(config: Config, signal: str, name: str) -> Any:
+def metric_exporter(config: Config, signal: str, name: str) -> Any:
     """
-    An exporter.
-
-    Args:
-        config: The configuration.
-        signal: ``traces``, ``metrics`` or ``logs``.
-        name: ``otlp``, or the name of an entry point in OpenTelemetry's group for the signal.
+    An exporter of metrics for the SDK's reader, or a reader.
 
     Raises:
-        LookupError: No installed package has an exporter of that name.
+        LookupError: As for `batch_exporter`.
     """
-    if name == "otlp":
-        from eai_autotrace.boot.otlp import otlp_exporter as made  # noqa: PLC0415 - with the SDK's
+    if name != "otlp":
+        return _plugin(signal, name)
+    from eai_autotrace.boot.sdk import lane_exporter  # noqa: PLC0415 - see boot.late
 
-        return made(config, signal)
+    return lane_exporter(config, _otlp(config, signal))
+
+
+def _otlp(config: Config, signal: str) -> Exporter:
+    from eai_autotrace.boot.otlp import otlp_exporter  # noqa: PLC0415 - only where it is used
+
+    return otlp_exporter(config, signal)
+
+
+def _plugin(signal: str, name: str) -> Any:
     for entry_point in entry_points(group=_group(signal), name=name):
         return entry_point.load()()
     raise LookupError("it is not installed")

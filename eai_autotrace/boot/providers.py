@@ -15,7 +15,7 @@ from opentelemetry import _logs, metrics, trace
 from opentelemetry.sdk.trace.sampling import DEFAULT_ON, ParentBasedTraceIdRatio
 from opentelemetry.util._importlib_metadata import entry_points
 
-from eai_autotrace.boot.exporters import exporter, installed, span_exporter
+from eai_autotrace.boot.exporters import batch_exporter, installed, metric_exporter
 from eai_autotrace.boot.late import LateLoggerProvider, LateMeterProvider
 from eai_autotrace.boot.limits import span_limits
 from eai_autotrace.boot.resource import make_resource
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from opentelemetry.sdk.trace.sampling import Sampler
 
     from eai_autotrace.config import Config
-    from eai_autotrace.export.result import SpanExporter
+    from eai_autotrace.export.result import Exporter
 
 _logger = logging.getLogger("eai_autotrace")
 
@@ -80,7 +80,7 @@ def _install_traces(config: Config, resource: Resource) -> None:
         span_limits=span_limits(config),
         shutdown_on_exit=False,
     )
-    exporters = _made(config, "traces", _usable(config, "traces"), span_exporter)
+    exporters = _made(config, "traces", _usable(config, "traces"), batch_exporter)
     if exporters:
         provider.add_span_processor(_pipeline(config, exporters))
     trace.set_tracer_provider(provider)
@@ -94,7 +94,8 @@ def _install_metrics(config: Config, resource: Resource) -> None:
     def make() -> metrics.MeterProvider:
         from eai_autotrace.boot.sdk import meter_provider  # noqa: PLC0415 - see boot.late
 
-        return meter_provider(config, _here(resource), _made(config, "metrics", names, exporter))
+        made = _made(config, "metrics", names, metric_exporter)
+        return meter_provider(config, _here(resource), made)
 
     metrics.set_meter_provider(LateMeterProvider(make))
 
@@ -107,7 +108,8 @@ def _install_logs(config: Config, resource: Resource) -> None:
     def make() -> _logs.LoggerProvider:
         from eai_autotrace.boot.sdk import logger_provider  # noqa: PLC0415 - see boot.late
 
-        return logger_provider(config, _here(resource), _made(config, "logs", names, exporter))
+        made = _made(config, "logs", names, batch_exporter)
+        return logger_provider(config, _here(resource), made)
 
     _logs.set_logger_provider(LateLoggerProvider(make))
 
@@ -168,7 +170,7 @@ def _described(config: Config, signal: str, name: str) -> str:
     return f"{shown(target.endpoint)} by OTLP over {target.protocol}"
 
 
-def _pipeline(config: Config, exporters: list[SpanExporter]) -> Pipeline:
+def _pipeline(config: Config, exporters: list[Exporter]) -> Pipeline:
     return Pipeline(
         exporters,
         queue_size=config.batch_max_queue_size,

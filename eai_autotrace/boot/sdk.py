@@ -10,11 +10,16 @@ from typing import TYPE_CHECKING, Any, Final
 
 from opentelemetry.sdk import metrics
 from opentelemetry.sdk._logs import LoggerProvider, LogRecordLimits
-from opentelemetry.sdk._logs.export import BatchLogRecordProcessor
-from opentelemetry.sdk.metrics.export import MetricReader
+from opentelemetry.sdk.metrics.export import AggregationTemporality, MetricReader
+from opentelemetry.sdk.metrics.view import (
+    ExplicitBucketHistogramAggregation,
+    ExponentialBucketHistogramAggregation,
+)
 
 from eai_autotrace.boot.limits import common_limits, first
 from eai_autotrace.boot.metrics import MeterProvider, Reader
+from eai_autotrace.export.logs import LogPipeline
+from eai_autotrace.export.metrics import LaneExporter
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -22,11 +27,30 @@ if TYPE_CHECKING:
     from opentelemetry.sdk.resources import Resource
 
     from eai_autotrace.config import Config
+    from eai_autotrace.export.result import Exporter
 
 _EXEMPLARS: Final[Mapping[str, Callable[[], metrics.ExemplarFilter]]] = {
     "trace_based": metrics.TraceBasedExemplarFilter,
     "always_on": metrics.AlwaysOnExemplarFilter,
     "always_off": metrics.AlwaysOffExemplarFilter,
+}
+_INSTRUMENTS: Final[tuple[type, ...]] = (
+    metrics.Counter,
+    metrics.UpDownCounter,
+    metrics.Histogram,
+    metrics.ObservableCounter,
+    metrics.ObservableUpDownCounter,
+    metrics.ObservableGauge,
+)
+# By OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE, as the specification of OTLP's exporter says.
+_DELTA: Final[Mapping[str, tuple[type, ...]]] = {
+    "cumulative": (),
+    "delta": (metrics.Counter, metrics.Histogram, metrics.ObservableCounter),
+    "lowmemory": (metrics.Counter, metrics.Histogram),
+}
+_HISTOGRAMS: Final[Mapping[str, Callable[[], Any]]] = {
+    "explicit_bucket_histogram": ExplicitBucketHistogramAggregation,
+    "base2_exponential_bucket_histogram": ExponentialBucketHistogramAggregation,
 }
 
 
@@ -58,13 +82,26 @@ def logger_provider(config: Config, resource: Resource, exporters: Iterable[Any]
         ),
     )
     provider = LoggerProvider(resource, shutdown_on_exit=False, log_record_limits=limits)
-    for made in exporters:
-        processor = BatchLogRecordProcessor(
-            made,
-            config.logs_schedule_delay * 1000,
-            config.logs_max_export_batch_size,
-            config.logs_export_timeout * 1000,
-            config.logs_max_queue_size,
+    found = list(exporters)
+    if found:
+        pipeline = LogPipeline(
+            found,
+            queue_size=config.logs_max_queue_size,
+            batch_size=config.logs_max_export_batch_size,
+            delay=config.logs_schedule_delay,
+            timeout=config.logs_export_timeout,
         )
-        provider.add_log_record_processor(processor)
+        provider.add_log_record_processor(pipeline)
     return provider
+
+
+def lane_exporter(config: Config, exporter: Exporter) -> LaneExporter:
+    """Metrics by an exporter of ours; counts go on, and histograms are made, as set."""
+    delta = _DELTA[config.metrics_temporality]
+    temporality: dict[type, AggregationTemporality] = {
+        kind: AggregationTemporality.DELTA if kind in delta else AggregationTemporality.CUMULATIVE
+        for kind in _INSTRUMENTS
+    }
+    histograms = _HISTOGRAMS[config.metrics_histogram_aggregation]()
+    timeout = config.metric_export_timeout
+    return LaneExporter(exporter, timeout, temporality, {metrics.Histogram: histograms})

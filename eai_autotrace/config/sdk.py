@@ -21,10 +21,11 @@ _RETRYABLE: Final = (
     "out_of_range",
     "unavailable",
     "data_loss",
-    "resource_exhausted",
 )
+# After resource_exhausted too, where the server says when.
 _CODES: Final = (
     *_RETRYABLE,
+    "resource_exhausted",
     "unknown",
     "invalid_argument",
     "not_found",
@@ -47,7 +48,7 @@ def _batch(default: Any, name: str, kind: Any, description: str) -> Any:
 
 def _credentials(transport: str, signal: str = "") -> Any:
     name = f"OTEL_PYTHON_EXPORTER_OTLP_{transport}_{signal}CREDENTIAL_PROVIDER"
-    whose = signal.rstrip("_").lower() or "metrics and logs"
+    whose = signal.rstrip("_").lower() or "all signals"
     return setting(
         None,
         f"An installed provider of credentials for {whose}, by name.",
@@ -174,14 +175,16 @@ class SdkSettings:
 
     grpc_retryable_codes: tuple[str, ...] = setting(
         _RETRYABLE,
-        "After which answers metrics and logs are sent again.",
+        "After which answers of gRPC something is sent again.",
         choices(*_CODES),
         variables=("OTEL_PYTHON_EXPORTER_OTLP_GRPC_RETRYABLE_ERROR_CODES",),
         group="OTLP",
     )
     http_credentials: str | None = _credentials("HTTP")
+    http_traces_credentials: str | None = _credentials("HTTP", "TRACES_")
     http_metrics_credentials: str | None = _credentials("HTTP", "METRICS_")
     http_logs_credentials: str | None = _credentials("HTTP", "LOGS_")
     grpc_credentials: str | None = _credentials("GRPC")
+    grpc_traces_credentials: str | None = _credentials("GRPC", "TRACES_")
     grpc_metrics_credentials: str | None = _credentials("GRPC", "METRICS_")
     grpc_logs_credentials: str | None = _credentials("GRPC", "LOGS_")

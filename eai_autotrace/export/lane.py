@@ -1,9 +1,10 @@
 """
 One exporter's lane: its own queue, thread, retries and breaker.
 
-A failing exporter delays and drops its own spans only. While it fails, the batch at the head is
-tried again after a growing pause, one attempt at a time: that is the breaker, and its half-open
-probe. What then has no room is dropped, the newest first, and counted.
+What goes through are spans, log records or collected metrics. A failing exporter delays and drops
+its own only. While it fails, the batch at the head is tried again after a growing pause, one attempt
+at a time: that is the breaker, and its half-open probe. What then has no room is dropped, the newest
+first, and counted.
 """
 
 from __future__ import annotations
@@ -13,16 +14,15 @@ import threading
 import time
 from collections import Counter, deque
 from random import uniform
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
+from eai_autotrace.export.outages import outage_of
 from eai_autotrace.export.result import Outcome
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from opentelemetry.sdk.trace import ReadableSpan
-
-    from eai_autotrace.export.result import SpanExporter
+    from eai_autotrace.export.result import Exporter
 
 # Seconds between attempts while an exporter fails: doubled each time, with this much jitter. Spans
 # that have no room are lost until the next attempt, long after a short outage if that is far off.
@@ -31,6 +31,7 @@ LONGEST_PAUSE: Final = 5.0
 JITTER: Final = 0.2
 # How often the same trouble is logged, in seconds.
 LOG_INTERVAL: Final = 60.0
+_FULL: Final = "queue_full"
 
 _logger = logging.getLogger("eai_autotrace.export")
 
@@ -41,15 +42,15 @@ class Lane:
 
     Args:
         exporter: Where they go.
-        limit: How many spans wait at most.
+        limit: How many records wait at most.
         timeout: The deadline of one attempt, in seconds.
 
     Attributes:
-        exported: How many spans the exporter has taken.
+        exported: How many records the exporter has taken.
         dropped: How many it has not, by reason.
     """
 
-    def __init__(self, exporter: SpanExporter, limit: int, timeout: float) -> None:
+    def __init__(self, exporter: Exporter, limit: int, timeout: float) -> None:
         self._exporter = exporter
         self.name = exporter.name
         self._limit = limit
@@ -60,7 +61,7 @@ class Lane:
 
     def start_anew(self) -> None:
         """Begin with nothing, as in a forked child: what waits is the parent's to send."""
-        self._batches: deque[Sequence[ReadableSpan]] = deque()
+        self._batches: deque[Sequence[Any]] = deque()
         self._waiting = 0
         self._changed = threading.Condition()
         self._thread: threading.Thread | None = None
@@ -69,13 +70,14 @@ class Lane:
         self._deadline: float | None = None  # of a flush, on the monotonic clock
         self._failures = 0
         self._said: dict[str, float] = {}
+        self._outage = outage_of(self.name, self._exporter.place)
 
-    def put(self, batch: Sequence[ReadableSpan]) -> None:
+    def put(self, batch: Sequence[Any]) -> None:
         """Add a batch to the queue; what has no room is dropped."""
         with self._changed:
             room = self._limit - self._waiting
             if len(batch) > room:
-                self._drop("queue_full", len(batch) - room, "it does not take them fast enough")
+                self._drop(_FULL, len(batch) - room, "it does not take them fast enough")
                 batch = batch[:room]
             if not batch:
                 return
@@ -152,7 +154,7 @@ class Lane:
             self._changed.notify_all()
         return outcome.kind != "retry"
 
-    def _export(self, batch: Sequence[ReadableSpan], timeout: float) -> Outcome:
+    def _export(self, batch: Sequence[Any], timeout: float) -> Outcome:
         try:
             return self._exporter.export(batch, timeout)
         except Exception as failure:  # noqa: BLE001 - it must not end the lane
@@ -163,18 +165,20 @@ class Lane:
             return self._timeout
         return min(self._timeout, max(0.05, self._deadline - time.monotonic()))
 
-    def _settle(self, batch: Sequence[ReadableSpan], outcome: Outcome) -> None:
+    def _settle(self, batch: Sequence[Any], outcome: Outcome) -> None:
         """Act on what became of the batch at the head."""
         if outcome.kind == "retry":
             self._batches[0] = batch[outcome.taken :]
             self._take(outcome.taken, outcome)
-            self._say(outcome.reason, f"{outcome.message}; it is tried again")
+            self._outage.fails(outcome.message)
             if self._thread is not None:
                 self._pause(outcome.retry_after)
             return
         self._failures = 0
         self._batches.popleft()
-        if outcome.kind == "rejected":
+        if outcome.kind == "ok":
+            self._outage.works()
+        elif outcome.kind == "rejected":
             outcome = outcome._replace(dropped=len(batch))
         self._take(len(batch), outcome)
 
@@ -197,7 +201,11 @@ class Lane:
 
     def _drop(self, reason: str, count: int, why: str) -> None:
         self.dropped[reason] += count
-        self._say(reason, f"{self.dropped[reason]} spans dropped so far ({reason}): {why}")
+        what = self._exporter.what
+        if reason == _FULL and self._outage.is_on:
+            self._outage.loses(count, what)
+            return
+        self._say(reason, f"{self.dropped[reason]} {what} dropped so far ({reason}): {why}")
 
     def _say(self, reason: str, text: str) -> None:
         now = time.monotonic()

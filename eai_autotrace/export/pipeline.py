@@ -1,11 +1,11 @@
 """
-From ended spans to exporters.
+From ended spans and log records to exporters.
 
 A span's end puts it into a queue, and that is all the traced program pays. One thread gathers
-batches, has them redacted, and hands each to the lanes of all exporters.
+batches, has them redacted, and hands each to the lanes of all exporters. So it goes with log records.
 
-When the queue is full the newest span is dropped: the older ones complete traces that have begun,
-and leaving a span out costs less than taking one out.
+When the queue is full the newest record is dropped: older spans complete traces that have begun,
+and leaving a record out costs less than taking one out.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import time
 import weakref
 from collections import Counter, deque
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from opentelemetry.sdk.trace import SpanProcessor
 
@@ -28,9 +28,9 @@ if TYPE_CHECKING:
 
     from opentelemetry.sdk.trace import ReadableSpan
 
-    from eai_autotrace.export.result import SpanExporter
+    from eai_autotrace.export.result import Exporter
 
-    Redact = Callable[[ReadableSpan], None]
+    Redact = Callable[[Any], None]
 
 _FULL: Final = "queue_full"
 # Seconds: with less than that the thread would do nothing but look.
@@ -39,26 +39,29 @@ _SHORTEST_DELAY: Final = 0.005
 _logger = logging.getLogger("eai_autotrace.export")
 
 
-def _unredacted(span: ReadableSpan) -> None:
+def _unredacted(record: Any) -> None:
     """The seam for the redactor: what instrumentors record is clean by itself."""
 
 
-class Pipeline(SpanProcessor):
+class Batches:
     """
-    A span processor that exports in batches.
+    Exports records in batches.
 
     Args:
-        exporters: Where spans go; each has its own lane.
-        queue_size: How many spans wait at most, here and in each lane.
+        exporters: Where records go; each has its own lane.
+        queue_size: How many records wait at most, here and in each lane.
         batch_size: How many go together at most.
-        delay: How long a span waits for others at most, in seconds.
+        delay: How long a record waits for others at most, in seconds.
         timeout: The deadline of one attempt of an exporter, in seconds.
-        redact: Called with each span before any exporter sees it.
+        redact: Called with each record before any exporter sees it.
     """
+
+    _what: ClassVar[str]
+    """What they are, in the plural."""
 
     def __init__(  # noqa: PLR0913 - all but one by keyword
         self,
-        exporters: Sequence[SpanExporter],
+        exporters: Sequence[Exporter],
         *,
         queue_size: int = 2048,
         batch_size: int = 512,
@@ -83,16 +86,15 @@ class Pipeline(SpanProcessor):
 
             os.register_at_fork(after_in_child=after_fork)
 
-    def on_end(self, span: ReadableSpan) -> None:
-        """Take in a span that has ended. No lock, except where a batch is full."""
-        context: Any = span._context  # noqa: SLF001 - a property less on the way of every span
-        if not context.trace_flags & 1 or self._closed:
-            return
+    def put(self, record: Any) -> None:
+        """Take in a record. No lock, except where a batch is full."""
         queue = self._queue
+        if self._closed:
+            return
         if len(queue) >= self._size:
             self._drop()
             return
-        queue.append(span)
+        queue.append(record)
         if self._thread is None:
             self._start()
         if len(queue) >= self._batch and not self._wake.is_set():
@@ -122,7 +124,7 @@ class Pipeline(SpanProcessor):
 
     def counts(self) -> dict[str, Counter[str]]:
         """
-        What became of the spans: for each exporter ``exported``, and dropped ones by reason.
+        What became of the records: for each exporter ``exported``, and dropped ones by reason.
 
         Those that found this queue full are dropped for all, as ``queue_full``.
         """
@@ -135,7 +137,7 @@ class Pipeline(SpanProcessor):
 
     def _start_anew(self) -> None:
         """Begin with nothing, as in a forked child: what waits is the parent's to send."""
-        self._queue: deque[ReadableSpan] = deque()
+        self._queue: deque[Any] = deque()
         self._dropped = 0
         self._wake = threading.Event()
         self._gathering = threading.Lock()
@@ -150,13 +152,15 @@ class Pipeline(SpanProcessor):
             first = self._dropped == 1
         if first:
             _logger.warning(
-                "more than %d spans wait to be sent; the newest are dropped", self._size
+                "more than %d %s wait to be sent; the newest are dropped", self._size, self._what
             )
 
     def _start(self) -> None:
         with self._starting:
             if self._thread is None:
-                self._thread = threading.Thread(target=self._run, name="eai-spans", daemon=True)
+                self._thread = threading.Thread(
+                    target=self._run, name=f"eai-{self._what.replace(' ', '-')}", daemon=True
+                )
                 # Some versions of Python start no thread once the end of the process has begun.
                 with suppress(RuntimeError):
                     self._thread.start()
@@ -177,7 +181,19 @@ class Pipeline(SpanProcessor):
             while queue:
                 count = min(len(queue), self._batch)
                 batch = [queue.popleft() for _ in range(count)]
-                for span in batch:
-                    self._redact(span)
+                for record in batch:
+                    self._redact(record)
                 for lane in self._lanes:
                     lane.put(batch)
+
+
+class Pipeline(Batches, SpanProcessor):
+    """A span processor that exports in batches, see `Batches`."""
+
+    _what = "spans"
+
+    def on_end(self, span: ReadableSpan) -> None:
+        """Take in a span that has ended, if it is sampled."""
+        context: Any = span._context  # noqa: SLF001 - a property less on the way of every span
+        if context.trace_flags & 1:
+            self.put(span)

@@ -1,13 +1,11 @@
-"""The vocabulary between exporters and the pipeline."""
+"""The vocabulary between exporters and the pipelines."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-
-    from opentelemetry.sdk.trace import ReadableSpan
 
 
 class Outcome(NamedTuple):
@@ -15,11 +13,11 @@ class Outcome(NamedTuple):
     What became of one attempt to export.
 
     Attributes:
-        kind: ``"ok"``; ``"retry"``, where the same spans may be taken later; or ``"rejected"``.
+        kind: ``"ok"``; ``"retry"``, where the same records may be taken later; or ``"rejected"``.
         reason: What it is counted and logged by, such as ``http_503``, ``timeout`` or ``partial``.
         message: One line for people, without secrets.
         retry_after: How long the server asked to wait, in seconds.
-        dropped: How many spans the server left out of those it took.
+        dropped: How many records the server left out of those it took.
         taken: With ``"retry"``, how many from the first one on are settled all the same.
     """
 
@@ -31,14 +29,22 @@ class Outcome(NamedTuple):
     taken: int = 0
 
 
-class SpanExporter(Protocol):
-    """Sends spans somewhere. Never raises."""
+class Exporter(Protocol):
+    """Sends records of one signal somewhere: spans, log records or collected metrics. Never raises."""
 
     @property
     def name(self) -> str:
         """What it is called in logs and counters."""
 
-    def export(self, spans: Sequence[ReadableSpan], timeout: float) -> Outcome:
+    @property
+    def what(self) -> str:
+        """What it sends, in the plural."""
+
+    @property
+    def place(self) -> str:
+        """The server, without what is secret; those of one place fail together."""
+
+    def export(self, records: Sequence[Any], timeout: float) -> Outcome:
         """Make one attempt, within so many seconds."""
 
     def shutdown(self) -> None:

@@ -7,8 +7,8 @@ from opentelemetry.sdk._logs import LogRecordLimits
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import SpanLimits
 
+from eai_autotrace.boot.exporters import batch_exporter, metric_exporter
 from eai_autotrace.boot.limits import span_limits
-from eai_autotrace.boot.otlp import otlp_exporter
 from eai_autotrace.boot.resource import make_resource
 from eai_autotrace.boot.sdk import logger_provider, meter_provider
 from eai_autotrace.config import load
@@ -86,11 +86,10 @@ def test_metrics_and_logs_are_made_as_set():
             "OTEL_BLRP_MAX_QUEUE_SIZE": "30",
         }
     ).config
-    metrics = meter_provider(config, Resource({}), [otlp_exporter(config, "metrics")])
-    logs = logger_provider(config, Resource({}), [otlp_exporter(config, "logs")])
+    metrics = meter_provider(config, Resource({}), [metric_exporter(config, "metrics", "otlp")])
+    logs = logger_provider(config, Resource({}), [batch_exporter(config, "logs", "otlp")])
     (reader,) = metrics._metric_readers
     (processor,) = logs._multi_log_record_processor._log_record_processors
-    batches = processor._batch_processor
 
     found = {
         "interval": reader._export_interval_millis,
@@ -104,9 +103,9 @@ def test_metrics_and_logs_are_made_as_set():
         "histograms": [
             type(how).__name__ for how in reader._exporter._preferred_aggregation.values()
         ],
-        "delay": batches._schedule_delay,
-        "waiting": batches._max_queue_size,
-        "together": batches._max_export_batch_size,
+        "delay": processor._delay,
+        "waiting": processor._size,
+        "together": processor._batch,
     }
     metrics.shutdown(1)
     logs.shutdown()

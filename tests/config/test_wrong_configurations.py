@@ -181,8 +181,8 @@ CASES |= {
     "certificate": Case(
         {"OTEL_EXPORTER_OTLP_METRICS_CERTIFICATE": "/nowhere/at/all/certificate.pem"},
         (
-            "OTEL_METRICS_EXPORTER: 'otlp' cannot be made: [Errno 2] No such file or directory:"
-            " '/nowhere/at/all/certificate.pem'; it is left out",
+            "exporter otlp: 1 exports of metrics dropped so far (configuration):"
+            " /nowhere/at/all/certificate.pem cannot be read: No such file or directory",
         ),
         ("traces", "logs"),
     ),

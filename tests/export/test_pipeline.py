@@ -16,8 +16,11 @@ from eai_autotrace.spans import TracerProvider
 class Exporter:
     """Keeps what it takes; answers as it is told, and holds back while it is blocked."""
 
+    what = "spans"
+
     def __init__(self, name="kept", answers=()):
         self.name = name
+        self.place = f"{name} of {id(self)}"
         self.answers = list(answers)
         self.batches, self.attempts, self.ended = [], 0, False
         self.open = threading.Event()

@@ -1,32 +1,29 @@
-"""Sends spans by OTLP, whichever way the bytes go."""
+"""Sends records by OTLP, whichever way the bytes go."""
 
 from __future__ import annotations
 
 import math
 import time
 from base64 import b64encode
-from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol
 from urllib.parse import unquote
 
-from eai_autotrace.export.otlp.spans import SpanEncoder
 from eai_autotrace.export.otlp.wire import fields
 from eai_autotrace.export.result import Outcome
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from opentelemetry.sdk.trace import ReadableSpan
-
 TOO_LARGE: Final = "too_large"
 PARTIAL: Final = "partial"
 UNENCODABLE: Final = "unencodable"
-_BROKEN: Final = "they have no ids that OTLP could carry"
+_BROKEN: Final = "they have something that OTLP cannot carry"
 _LONGEST: Final = 200
 
 
 class Connection(NamedTuple):
     """
-    Where and how spans are sent.
+    Where and how one signal is sent.
 
     Attributes:
         endpoint: The whole URL for HTTP; the target for gRPC, with or without a scheme.
@@ -36,6 +33,10 @@ class Connection(NamedTuple):
         certificate: The path of the authorities' certificates, in PEM; ``None`` for the system's.
         client_key: The path of the client's private key, in PEM.
         client_certificate: The path of its certificate, in PEM.
+        provided: What a provider of credentials gave: a ``requests.Session`` for HTTP, a
+            ``grpc.ChannelCredentials`` for gRPC.
+        retryable: For gRPC, the names of the status codes that are temporary; ``None`` for the
+            specification's.
     """
 
     endpoint: str
@@ -45,10 +46,21 @@ class Connection(NamedTuple):
     certificate: str | None = None
     client_key: str | None = None
     client_certificate: str | None = None
+    provided: Any = None
+    retryable: Sequence[str] | None = None
+
+
+class Encoder(Protocol):
+    """Makes a request of records."""
+
+    def encode(self, records: Sequence[Any]) -> tuple[bytes, int]:
+        """The request, and how many records are not in it."""
 
 
 class Transport(Protocol):
     """Takes an encoded request to a back end. Never raises."""
+
+    place: str
 
     def send(self, body: bytes, timeout: float) -> Outcome:
         """
@@ -63,30 +75,36 @@ class Transport(Protocol):
 
 class OtlpExporter:
     """
-    An exporter of spans by OTLP.
+    An exporter of one signal by OTLP.
 
     What a server finds too large is sent in parts, from then on.
 
     Args:
+        what: What it sends, in the plural.
+        encoder: Makes requests of it.
         transport: The way to the server.
         longest: How long one export may take at most, in seconds.
     """
 
     name = "otlp"
 
-    def __init__(self, transport: Transport, longest: float = math.inf) -> None:
+    def __init__(
+        self, what: str, encoder: Encoder, transport: Transport, longest: float = math.inf
+    ) -> None:
+        self.what = what
+        self.place = transport.place
         self._transport = transport
         self._longest = longest
-        self._encoder = SpanEncoder()
-        self._most: int | None = None  # spans in one request
+        self._encoder = encoder
+        self._most: int | None = None  # records in one request
 
-    def export(self, spans: Sequence[ReadableSpan], timeout: float) -> Outcome:
-        """Send spans; those before a part that may be sent later are settled."""
+    def export(self, records: Sequence[Any], timeout: float) -> Outcome:
+        """Send records; those before a part that may be sent later are settled."""
         deadline = time.monotonic() + min(timeout, self._longest)
         taken = dropped = 0
         said = Outcome("ok")
-        while taken < len(spans):
-            part = spans[taken : taken + (self._most or len(spans))]
+        while taken < len(records):
+            part = records[taken : taken + (self._most or len(records))]
             left = deadline - time.monotonic()
             if left <= 0:
                 return Outcome("retry", "timeout", "no time left", taken=taken, dropped=dropped)
@@ -104,7 +122,7 @@ class OtlpExporter:
                 outcome = Outcome("ok", UNENCODABLE, _BROKEN, dropped=outcome.dropped + left_out)
             if outcome.dropped:
                 dropped, said = dropped + outcome.dropped, outcome
-        kind = "rejected" if dropped == len(spans) else "ok"
+        kind = "rejected" if dropped == len(records) else "ok"
         return Outcome(kind, said.reason, said.message, dropped=dropped)
 
     def shutdown(self) -> None:
@@ -124,7 +142,7 @@ def without_userinfo(endpoint: str) -> tuple[str, Mapping[str, str]]:
 
 
 def answer(body: bytes) -> Outcome:
-    """What a server says in its response to spans that it took: all, or all but some."""
+    """What a server says in its response to what it took: all, or all but some."""
     try:
         for number, value in fields(body):
             if number == 1 and isinstance(value, bytes):

@@ -1,7 +1,7 @@
 """
 OTLP over gRPC (https://opentelemetry.io/docs/specs/otlp/#otlpgrpc).
 
-The same bytes as over HTTP. grpcio is imported when the first spans are sent: it costs a process
+The same bytes as over HTTP. grpcio is imported when the first records are sent: it costs a process
 20 MB and 100 ms. A forked child opens a channel of its own.
 """
 
@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 from opentelemetry.instrumentation.utils import suppress_instrumentation
 
 from eai_autotrace import __version__
+from eai_autotrace.export.imports import unforked
 from eai_autotrace.export.otlp.exporter import TOO_LARGE, answer, shown, without_userinfo
 from eai_autotrace.export.otlp.mismatch import cure_grpc, last_error
 from eai_autotrace.export.otlp.wire import fields
@@ -22,7 +23,11 @@ from eai_autotrace.export.result import Outcome
 if TYPE_CHECKING:
     from eai_autotrace.export.otlp.exporter import Connection
 
-_METHOD: Final = "/opentelemetry.proto.collector.trace.v1.TraceService/Export"
+_METHODS: Final = {
+    "traces": "/opentelemetry.proto.collector.trace.v1.TraceService/Export",
+    "metrics": "/opentelemetry.proto.collector.metrics.v1.MetricsService/Export",
+    "logs": "/opentelemetry.proto.collector.logs.v1.LogsService/Export",
+}
 _LATER: Final = frozenset(
     {"CANCELLED", "DEADLINE_EXCEEDED", "ABORTED", "OUT_OF_RANGE", "UNAVAILABLE", "DATA_LOSS"}
 )
@@ -37,13 +42,17 @@ class Grpc:
 
     Args:
         connection: Where and how.
+        signal: ``traces``, ``metrics`` or ``logs``.
     """
 
-    def __init__(self, connection: Connection) -> None:
+    def __init__(self, connection: Connection, signal: str) -> None:
+        self._method = _METHODS[signal]
         scheme, separator, rest = without_userinfo(connection.endpoint)[0].partition("://")
-        self._target = (rest if separator else scheme).partition("/")[0]
+        self.place = self._target = (rest if separator else scheme).partition("/")[0]
         self._is_plain = scheme.lower() == "http" if separator else connection.insecure
         self._connection = connection
+        named = connection.retryable
+        self._later = _LATER if named is None else frozenset(code.upper() for code in named)
         self._metadata = tuple((k.lower(), v) for k, v in connection.headers.items())
         self._channel: Any = None
         self._export: Any = None
@@ -51,7 +60,8 @@ class Grpc:
 
     def send(self, body: bytes, timeout: float) -> Outcome:
         """Make one attempt, within so many seconds."""
-        import grpc  # noqa: PLC0415 - see above
+        with unforked():
+            import grpc  # noqa: PLC0415 - see above
 
         try:
             with suppress_instrumentation():
@@ -90,13 +100,15 @@ class Grpc:
             self._channel = grpc.secure_channel(
                 self._target, self._credentials(), options, compression
             )
-        self._export = self._channel.unary_unary(_METHOD)
+        self._export = self._channel.unary_unary(self._method)
         self._process = os.getpid()
 
     def _credentials(self) -> Any:
         import grpc  # noqa: PLC0415 - see above
 
         own = self._connection
+        if own.provided is not None:
+            return own.provided
         paths = (own.certificate, own.client_key, own.client_certificate)
         return grpc.ssl_channel_credentials(*(Path(p).read_bytes() if p else None for p in paths))
 
@@ -110,7 +122,7 @@ class Grpc:
         after = _retry_after(error)
         if code == _EXHAUSTED and "larger than max" in details:
             return Outcome("rejected", TOO_LARGE, message)
-        if code in _LATER or (code == _EXHAUSTED and after is not None):
+        if code in self._later or (code == _EXHAUSTED and after is not None):
             reason = "timeout" if code == "DEADLINE_EXCEEDED" else f"grpc_{code.lower()}"
             return Outcome("retry", reason, message, retry_after=after)
         return Outcome("rejected", f"grpc_{code.lower()}", message)

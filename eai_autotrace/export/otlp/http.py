@@ -1,9 +1,8 @@
 """
 OTLP over HTTP (https://opentelemetry.io/docs/specs/otlp/#otlphttp).
 
-urllib3 is imported when the first spans are sent. Connections stay open between requests, in one
+urllib3 is imported when the first records are sent. Connections stay open between requests, in one
 process: a forked child opens its own. Redirects are not followed, so that headers go nowhere else.
-Proxies are used as the variables ``HTTP_PROXY``, ``HTTPS_PROXY`` and ``NO_PROXY`` say.
 """
 
 from __future__ import annotations
@@ -11,6 +10,7 @@ from __future__ import annotations
 import email.utils
 import os
 import time
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
@@ -18,8 +18,10 @@ from urllib.parse import urlsplit
 from opentelemetry.instrumentation.utils import suppress_instrumentation
 
 from eai_autotrace import __version__
+from eai_autotrace.export.imports import unforked
 from eai_autotrace.export.otlp.exporter import TOO_LARGE, answer, shown, without_userinfo
 from eai_autotrace.export.otlp.mismatch import cure_http
+from eai_autotrace.export.otlp.proxies import authorities, proxy_for
 from eai_autotrace.export.otlp.wire import fields
 from eai_autotrace.export.result import Outcome
 
@@ -33,6 +35,7 @@ _REDIRECTS: Final = range(300, 400)
 _LATER: Final = frozenset({429, 502, 503, 504})
 _TOO_LARGE: Final = 413
 _MOST_READ: Final = 65536
+_NEEDED: Final = ("encodings.idna", "gzip", "urllib.request", "urllib3")
 _PROTOBUF: Final = "application/x-protobuf"
 
 
@@ -46,7 +49,8 @@ class Http:
 
     def __init__(self, connection: Connection) -> None:
         self._url, authorization = without_userinfo(connection.endpoint)
-        self._place = self._url.partition("?")[0]
+        self._address = self._url.partition("?")[0]
+        self.place = "/".join(self._url.split("/", 3)[:3])
         self._connection = connection
         self._headers = {
             "content-type": _PROTOBUF,
@@ -56,15 +60,17 @@ class Http:
         }
         if connection.compression != "none":
             self._headers["content-encoding"] = connection.compression
+        self._is_loaded = False
         self._pool: Any = None
         self._process = 0
 
     def send(self, body: bytes, timeout: float) -> Outcome:
         """Make one attempt, within so many seconds."""
+        self._load()
         from urllib3 import exceptions  # noqa: PLC0415 - see above
 
         deadline = time.monotonic() + timeout
-        data = _compressed(self._connection.compression, body)
+        data = compressed(self._connection.compression, body)
         try:
             with suppress_instrumentation():
                 try:
@@ -77,17 +83,17 @@ class Http:
             refused = isinstance(error, exceptions.NewConnectionError)
             if isinstance(error, exceptions.TimeoutError) and not refused:
                 return Outcome(
-                    "retry", "timeout", f"{self._place} gave no answer in {timeout:.3g} s"
+                    "retry", "timeout", f"{self._address} gave no answer in {timeout:.3g} s"
                 )
             cure = cure_http(str(error), is_tls=self._url.lower().startswith("https:"))
-            return Outcome("retry", "connection", f"{self._place}: {cure or _reason(error)}")
+            return Outcome("retry", "connection", f"{self._address}: {cure or _reason(error)}")
         except OSError as error:
             message = f"{error.filename} cannot be read: {error.strerror}"
             return Outcome("rejected", "configuration", message)
         except ValueError as error:
             # Such an error may quote a header.
             reason = f"{type(error).__name__} before anything was sent"
-            return Outcome("rejected", "configuration", f"{self._place}: {reason}")
+            return Outcome("rejected", "configuration", f"{self._address}: {reason}")
 
     def close(self) -> None:
         """Close the connections."""
@@ -114,6 +120,15 @@ class Http:
             response.release_conn()
         return self._outcome(response.status, response.headers, read)
 
+    def _load(self) -> None:
+        """Import, once, what sending needs; the system looks names up by the codec for them."""
+        if self._is_loaded:
+            return
+        with unforked():
+            for name in _NEEDED:
+                import_module(name)
+        self._is_loaded = True
+
     def _connections(self) -> Any:
         """The connections of this process."""
         if self._pool is None or self._process != os.getpid():
@@ -121,34 +136,40 @@ class Http:
         return self._pool
 
     def _new_pool(self) -> Any:
-        from urllib.request import getproxies, proxy_bypass  # noqa: PLC0415 - 20 ms
-
         import urllib3  # noqa: PLC0415 - see above
 
+        options: dict[str, Any] = {"maxsize": 1, "num_pools": 1, **self._tls()}
+        proxy = proxy_for(self._url)
+        if proxy is None:
+            return urllib3.PoolManager(**options)
+        if proxy.url.startswith("socks"):
+            from urllib3.contrib.socks import SOCKSProxyManager  # noqa: PLC0415 - needs PySocks
+
+            return SOCKSProxyManager(proxy.url, headers=proxy.headers, **options)
+        return urllib3.ProxyManager(proxy.url, proxy_headers=proxy.headers, **options)
+
+    def _tls(self) -> dict[str, Any]:
         own = self._connection
         for path in (own.certificate, own.client_certificate, own.client_key):
             if path:
                 Path(path).open("rb").close()
-        options: dict[str, Any] = {"maxsize": 1, "num_pools": 1}
-        url = urlsplit(self._url)
-        if url.scheme == "https":
-            options |= {
-                "cert_reqs": "CERT_REQUIRED",
-                "ca_certs": own.certificate,
-                "cert_file": own.client_certificate,
-                "key_file": own.client_key,
-            }
-        proxy = getproxies().get(url.scheme)
-        if proxy and not proxy_bypass(url.hostname or ""):
-            return urllib3.ProxyManager(proxy, **options)
-        return urllib3.PoolManager(**options)
+        if urlsplit(self._url).scheme != "https":
+            return {}
+        file, folder = (own.certificate, None) if own.certificate else authorities()
+        return {
+            "cert_reqs": "CERT_REQUIRED",
+            "ca_certs": file,
+            "ca_cert_dir": folder,
+            "cert_file": own.client_certificate,
+            "key_file": own.client_key,
+        }
 
     def _outcome(self, status: int, headers: Mapping[str, str], body: bytes) -> Outcome:
         if status in _OK:
             return answer(body) if headers.get("content-type") == _PROTOBUF else Outcome("ok")
         reason = f"http_{status}"
         said = _message(headers, body)
-        message = f"{self._place} answers {status}: {cure_http(said, is_tls=False) or said}"
+        message = f"{self._address} answers {status}: {cure_http(said, is_tls=False) or said}"
         if status == _TOO_LARGE:
             return Outcome("rejected", TOO_LARGE, message)
         if status in _LATER:
@@ -156,12 +177,13 @@ class Http:
         if status in _REDIRECTS:
             where = shown(headers.get("location", "nowhere"))
             message = (
-                f"{self._place} answers {status} and points to {where}: set that as the endpoint"
+                f"{self._address} answers {status} and points to {where}: set that as the endpoint"
             )
         return Outcome("rejected", reason, message)
 
 
-def _compressed(how: str, body: bytes) -> bytes:
+def compressed(how: str, body: bytes) -> bytes:
+    """A body as the server is told that it is."""
     if how == "gzip":
         import gzip  # noqa: PLC0415 - only where it is used
 

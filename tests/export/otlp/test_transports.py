@@ -116,7 +116,7 @@ def exporters():
     made = []
 
     def make(endpoint, protocol="http/protobuf", **more):
-        made.append(otlp_exporter(protocol, Connection(endpoint, **more)))
+        made.append(otlp_exporter("traces", protocol, Connection(endpoint, **more)))
         return made[-1]
 
     yield make
@@ -534,7 +534,7 @@ def test_what_cannot_be_sent_is_counted(exporters, services):
 
     assert service.requests == [["span 0"]]
     assert outcome == Outcome(
-        "ok", "unencodable", "they have no ids that OTLP could carry", dropped=1
+        "ok", "unencodable", "they have something that OTLP cannot carry", dropped=1
     )
 
 
@@ -561,7 +561,7 @@ def test_nothing_is_imported_before_it_is_used(run_python, protocol):
     code = f"""
 import sys
 from eai_autotrace.export.otlp import Connection, otlp_exporter
-otlp_exporter({protocol!r}, Connection("http://localhost"))
+otlp_exporter("traces", {protocol!r}, Connection("http://localhost"))
 heavy = ("urllib3", "requests", "grpc", "google.protobuf", "opentelemetry.exporter")
 print([name for name in heavy if name in sys.modules])
 """

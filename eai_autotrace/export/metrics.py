@@ -1,0 +1,72 @@
+"""
+From the SDK's metric reader to an exporter of ours, by a lane.
+
+The reader collects on its own thread and waits for nobody: a server that does not answer delays no
+collection, and what was collected meanwhile is sent when it is back.
+"""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Any, Final
+
+from opentelemetry.sdk.metrics.export import (
+    AggregationTemporality,
+    MetricExporter,
+    MetricExportResult,
+)
+
+from eai_autotrace.export.lane import Lane
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from opentelemetry.sdk.metrics.export import MetricsData
+
+    from eai_autotrace.export.result import Exporter
+
+# How many collections wait at most: an hour of them, by default. Of cumulative values each has all
+# that the ones before had.
+_MOST: Final = 60
+_MOST_CUMULATIVE: Final = 2
+
+
+class LaneExporter(MetricExporter):
+    """
+    A metric exporter of the SDK's.
+
+    Args:
+        exporter: Sends collected metrics.
+        timeout: The deadline of one attempt, in seconds.
+        temporality: Whether values of an instrument are deltas, by its class.
+        aggregation: How an instrument's values are aggregated, by its class.
+    """
+
+    def __init__(
+        self,
+        exporter: Exporter,
+        timeout: float,
+        temporality: Mapping[type, AggregationTemporality],
+        aggregation: Mapping[type, Any],
+    ) -> None:
+        super().__init__(dict(temporality), dict(aggregation))
+        has_deltas = AggregationTemporality.DELTA in temporality.values()
+        self._lane = Lane(exporter, _MOST if has_deltas else _MOST_CUMULATIVE, timeout)
+
+    def export(self, metrics_data: MetricsData, *_: Any, **__: Any) -> MetricExportResult:
+        """Put what was collected into the lane."""
+        if metrics_data.resource_metrics:
+            self._lane.put([metrics_data])
+        return MetricExportResult.SUCCESS
+
+    def force_flush(self, timeout_millis: float = 10_000) -> bool:
+        """Have everything sent, within so many milliseconds."""
+        deadline = time.monotonic() + timeout_millis / 1000
+        self._lane.hurry(deadline)
+        return self._lane.wait(deadline)
+
+    def shutdown(self, timeout_millis: float = 30_000, **_: Any) -> None:
+        """Send what is left, within so many milliseconds, and end."""
+        deadline = time.monotonic() + timeout_millis / 1000
+        self._lane.hurry(deadline)
+        self._lane.close(deadline)
