@@ -169,6 +169,11 @@ class OtlpSettings:
             *(of_signal(name) for name in ("certificate", "client_key", "client_certificate")),
         )
 
+    def has_otlp_endpoint(self) -> bool:
+        """Whether somebody has said where anything goes by OTLP."""
+        names = ("otlp_endpoint", *(f"otlp_{signal}_endpoint" for signal in SIGNALS))
+        return any(getattr(self, name) is not None for name in names)
+
     def _named_protocol(self, signal: str) -> str:
         """The protocol that the name of an exporter says, such as ``otlp_proto_grpc``."""
         names = getattr(self, f"named_{signal}_exporters") or ()

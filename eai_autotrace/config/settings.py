@@ -189,14 +189,16 @@ class Config(
     )
     named_metrics_exporters: tuple[str, ...] | None = setting(
         None,
-        "Exporters of metrics, or `none`. Default `otlp`.",
+        "Exporters of metrics, or `none`. Default `otlp`; `none` where traces go to the console alone "
+        "and no endpoint of OTLP is set.",
         NAMES,
         variables=("OTEL_METRICS_EXPORTER",),
         group="Exporters",
     )
     named_logs_exporters: tuple[str, ...] | None = setting(
         None,
-        "Exporters of logs, or `none`. Default `otlp`.",
+        "Exporters of logs, or `none`. Default `otlp`; `none` where traces go to the console alone "
+        "and no endpoint of OTLP is set.",
         NAMES,
         variables=("OTEL_LOGS_EXPORTER",),
         group="Exporters",
@@ -205,6 +207,12 @@ class Config(
     console_enabled: bool | None = _exporter("console", legacy="CONSOLE_EXPORTER_ENABLED")
     jaeger_enabled: bool | None = _exporter("jaeger", pending=_NO_EXPORTER)
     jaeger_endpoint: str | None = _exporter_detail("jaeger", "endpoint", ENDPOINT)
+    no_colour: str | None = setting(
+        None,
+        "With any text, the console's trees have no colours, as on anything but a terminal.",
+        variables=("NO_COLOR",),
+        group="Exporters",
+    )
     jaeger_timeout: float | None = _exporter_detail("jaeger", "timeout", _SECONDS)
     jaeger_compression: str | None = _exporter_detail("jaeger", "compression", _COMPRESSION)
     zipkin_enabled: bool | None = _exporter("zipkin", pending=_NO_EXPORTER)
@@ -396,7 +404,7 @@ class Config(
         found = [_EXPORTER_NAMES.get(name.lower(), name) for name in self._named(signal)]
         if signal == "traces":
             found += [name for name in _AVAILABLE if getattr(self, f"{name}_enabled")]
-        if not found and not self.says_none(signal):
+        if not found and not self.says_none(signal) and not self._only_looks(signal):
             found = ["otlp"]
         if signal == "traces" and self.debug_console_exporter:
             found.append("console")
@@ -408,3 +416,11 @@ class Config(
 
     def _named(self, signal: str) -> tuple[str, ...]:
         return getattr(self, f"named_{signal}_exporters") or ()
+    def _only_looks(self, signal: str) -> bool:
+        """Whether nobody has said where a signal goes, and traces are for the console alone."""
+        return (
+            signal != "traces"
+            and self.exporters("traces") == ("console",)
+            and not self.has_otlp_endpoint()
+        )
+

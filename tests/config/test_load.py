@@ -239,7 +239,11 @@ def test_the_older_names_are_about_traces():
     """
     Metrics and logs go where the standard variables say.
     """
-    environ = {"CONSOLE_EXPORTER_ENABLED": "true", "OTEL_LOGS_EXPORTER": "none"}
+    environ = {
+        "CONSOLE_EXPORTER_ENABLED": "true",
+        "OTLP_ENDPOINT": "http://collector:4318",
+        "OTEL_LOGS_EXPORTER": "none",
+    }
     config = load(environ).config
 
     assert [config.exporters(signal) for signal in ("traces", "metrics", "logs")] == [
@@ -247,6 +251,42 @@ def test_the_older_names_are_about_traces():
         ("otlp",),
         (),
     ]
+
+
+OF_ALL_SIGNALS = {
+    ("OTEL_TRACES_EXPORTER=console",): (("console",), (), ()),
+    ("CONSOLE_EXPORTER_ENABLED=true",): (("console",), (), ()),
+    ("OTEL_TRACES_EXPORTER=console", "OTEL_METRICS_EXPORTER=otlp"): (("console",), ("otlp",), ()),
+    ("OTEL_TRACES_EXPORTER=console", "OTEL_LOGS_EXPORTER=console"): (
+        ("console",),
+        (),
+        ("console",),
+    ),
+    ("OTEL_TRACES_EXPORTER=console", "OTEL_EXPORTER_OTLP_ENDPOINT=http://c:4318"): (
+        ("console",),
+        ("otlp",),
+        ("otlp",),
+    ),
+    ("OTEL_TRACES_EXPORTER=console", "OTEL_EXPORTER_OTLP_LOGS_ENDPOINT=http://c:4318/v1/logs"): (
+        ("console",),
+        ("otlp",),
+        ("otlp",),
+    ),
+    ("OTEL_TRACES_EXPORTER=console,otlp",): (("console", "otlp"), ("otlp",), ("otlp",)),
+    ("OTEL_TRACES_EXPORTER=none",): ((), ("otlp",), ("otlp",)),
+}
+
+
+@pytest.mark.parametrize("assignments", OF_ALL_SIGNALS)
+def test_who_looks_at_the_console_alone_sends_nothing(assignments):
+    """
+    Traces on the console alone, and no endpoint: metrics and logs go nowhere (case D2).
+    """
+    config = load(dict(assignment.split("=", 1) for assignment in assignments)).config
+
+    found = tuple(config.exporters(signal) for signal in ("traces", "metrics", "logs"))
+
+    assert found == OF_ALL_SIGNALS[assignments]
 
 
 @pytest.mark.parametrize("name", ["JAEGER", "ZIPKIN", "PROMETHEUS", "LOGGING_EXPORTER"])
