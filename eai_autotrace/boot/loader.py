@@ -108,8 +108,10 @@ class Loader:
             return _DISABLED
         if self._config.prefer.get(_library(entry_point.name)) == "upstream":
             return _Reason(logging.INFO, "another project's is preferred")
-        if not _is_installed(entry_point):
-            return _Reason(logging.DEBUG, "its library is not installed")
+        is_wanted = _facts(entry_point).is_wanted(self._config)
+        if not is_wanted or not _is_installed(entry_point):
+            missing = "its library is not installed" if is_wanted else "no setting asks for it"
+            return _Reason(logging.DEBUG, missing)
         conflict = _conflict(_facts(entry_point).requirement)
         if conflict is None:
             return None
@@ -172,6 +174,8 @@ def _await_library(entry_point: EntryPoint, arguments: dict[str, Any]) -> None:
 @cache
 def _conflict(requirement: str) -> DependencyConflict | None:
     """Asked for ours and for its rivals; each answer reads the library's whole metadata."""
+    if not requirement:
+        return None
     conflict: DependencyConflict | None = get_dependency_conflicts([requirement])
     return conflict
 

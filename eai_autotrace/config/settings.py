@@ -17,6 +17,7 @@ from eai_autotrace.config.exceptions import ExceptionSettings
 from eai_autotrace.config.fields import SETTING, Setting, setting
 from eai_autotrace.config.http import HttpSettings
 from eai_autotrace.config.llm import LlmSettings
+from eai_autotrace.config.logs import LogSettings
 from eai_autotrace.config.messaging import MessagingSettings
 from eai_autotrace.config.otlp import OtlpSettings
 from eai_autotrace.config.parse import (
@@ -106,6 +107,7 @@ class Config(
     DatabaseSettings,
     MessagingSettings,
     LlmSettings,
+    LogSettings,
     ExceptionSettings,
 ):
     """
@@ -205,14 +207,14 @@ class Config(
     )
     otlp_enabled: bool | None = _exporter("otlp")
     console_enabled: bool | None = _exporter("console", legacy="CONSOLE_EXPORTER_ENABLED")
-    jaeger_enabled: bool | None = _exporter("jaeger", pending=_NO_EXPORTER)
-    jaeger_endpoint: str | None = _exporter_detail("jaeger", "endpoint", ENDPOINT)
     no_colour: str | None = setting(
         None,
         "With any text, the console's trees have no colours, as on anything but a terminal.",
         variables=("NO_COLOR",),
         group="Exporters",
     )
+    jaeger_enabled: bool | None = _exporter("jaeger", pending=_NO_EXPORTER)
+    jaeger_endpoint: str | None = _exporter_detail("jaeger", "endpoint", ENDPOINT)
     jaeger_timeout: float | None = _exporter_detail("jaeger", "timeout", _SECONDS)
     jaeger_compression: str | None = _exporter_detail("jaeger", "compression", _COMPRESSION)
     zipkin_enabled: bool | None = _exporter("zipkin", pending=_NO_EXPORTER)
@@ -414,8 +416,6 @@ class Config(
         """Whether somebody has asked for no exporter of a signal."""
         return any(name.lower() == "none" for name in self._named(signal))
 
-    def _named(self, signal: str) -> tuple[str, ...]:
-        return getattr(self, f"named_{signal}_exporters") or ()
     def _only_looks(self, signal: str) -> bool:
         """Whether nobody has said where a signal goes, and traces are for the console alone."""
         return (
@@ -424,3 +424,5 @@ class Config(
             and not self.has_otlp_endpoint()
         )
 
+    def _named(self, signal: str) -> tuple[str, ...]:
+        return getattr(self, f"named_{signal}_exporters") or ()

@@ -24,8 +24,10 @@ class LogPipeline(Batches, LogRecordProcessor):
 
     def on_emit(self, log_record: ReadWriteLogRecord) -> None:
         """Take in a record; it keeps no context, which may hold anything, alive."""
-        record = copy.copy(log_record.log_record)
-        record.context = _NO_CONTEXT
+        record = log_record.log_record
+        if record.context:
+            record = copy.copy(record)
+            record.context = _NO_CONTEXT
         resource = log_record.resource or Resource.get_empty()
         scope, limits = log_record.instrumentation_scope, log_record.limits
         self.put(ReadableLogRecord(record, resource, scope, limits))

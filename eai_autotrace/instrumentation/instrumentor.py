@@ -51,7 +51,8 @@ class Instrumentor(BaseInstrumentor):
     out, the others still work.
 
     Attributes:
-        library: The requirement that the library must meet, such as ``"asyncpg >= 0.27"``.
+        library: The requirement that the library must meet, such as ``"asyncpg >= 0.27"``; empty
+            for what comes with Python.
         targets: The functions to patch, where no setting changes them; see `targets_for`.
         missing: The targets that the imported version does not have.
     """
@@ -71,7 +72,7 @@ class Instrumentor(BaseInstrumentor):
 
     def instrumentation_dependencies(self) -> Collection[str]:
         """The library's requirement, as OpenTelemetry asks for it."""
-        return (self.library,)
+        return (self.library,) if self.library else ()
 
     def targets_for(self, config: Config) -> tuple[AnyTarget, ...]:  # noqa: ARG002 - others do
         """

@@ -13,6 +13,9 @@ SCHEMA_URL: Final = "https://opentelemetry.io/schemas/1.44.0"
 
 # Common
 ERROR_TYPE: Final = "error.type"
+CODE_FILE_PATH: Final = "code.file.path"
+CODE_FUNCTION_NAME: Final = "code.function.name"
+CODE_LINE_NUMBER: Final = "code.line.number"
 EXCEPTION_MESSAGE: Final = "exception.message"
 EXCEPTION_STACKTRACE: Final = "exception.stacktrace"
 EXCEPTION_TYPE: Final = "exception.type"

@@ -141,8 +141,6 @@ def test_a_typo_in_a_standard_name_is_told(name):
     [
         "OTEL_PYTHON_FASTAPI_EXCLUDED_URLS",
         "OTEL_PYTHON_DJANGO_TRACED_REQUEST_ATTRS",
-        "OTEL_PYTHON_LOG_CORRELATION",
-        "OTEL_PYTHON_LOG_LEVEL",
         "OTEL_LOG_LEVEL",
         "OTEL_PROPAGATORS",
         "OTEL_EXPORTER_OTLP_PROFILES_ENDPOINT",
