@@ -22,7 +22,7 @@ from eai_autotrace._testing.postgresql import private_postgresql
 from eai_autotrace._testing.process import HOST, Program, free_port, launch_instrumented
 from eai_autotrace._testing.rabbitmq import RabbitMQ
 from eai_autotrace._testing.receiver import OtlpReceiver
-from eai_autotrace._testing.tree import is_colourful, render, roots
+from eai_autotrace.export.tree import render, roots
 
 if TYPE_CHECKING:
     from eai_autotrace._testing.received import ReceivedSpan
@@ -54,7 +54,8 @@ def main() -> int:
             return _fail(f"{error}\n\n{logs}")
         except KeyboardInterrupt:
             return _INTERRUPTED
-    sys.stdout.write(f"\n{render(traces, colour=is_colourful(sys.stdout))}\n\n")
+    colour = sys.stdout.isatty() and not os.environ.get("NO_COLOR")  # https://no-color.org
+    sys.stdout.write(f"\n{render(traces, colour=colour)}\n\n")
     problem = _problem(traces)
     if problem:
         return _fail(problem)

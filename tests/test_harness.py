@@ -27,7 +27,7 @@ from opentelemetry.trace import Link, SpanContext, SpanKind, Status, StatusCode,
 from eai_autotrace._testing.process import Program, clean_environment
 from eai_autotrace._testing.rabbitmq import RabbitMQ
 from eai_autotrace._testing.received import ReceivedEvent, ReceivedLink, ReceivedSpan
-from eai_autotrace._testing.tree import render
+from eai_autotrace.export.tree import render
 
 TRACE, PARENT, SPAN = "1" * 32, "2" * 16, "3" * 16
 REMOTE = SpanContext(

@@ -1,7 +1,8 @@
 """
 Exporters by name and signal.
 
-OTLP's are our own, for all signals. Every other name is an entry point of an installed package.
+OTLP's are our own, for all signals, and so is the console's for traces. Every other name is an entry
+point of an installed package.
 Transports are imported when they are used: gRPC costs a process 20 MB. What is not asked for may be
 missing.
 """
@@ -32,6 +33,10 @@ def batch_exporter(config: Config, signal: str, name: str) -> Exporter:
     """
     if name == "otlp":
         return _otlp(config, signal)
+    if (signal, name) == ("traces", "console"):
+        from eai_autotrace.export.console import Console  # noqa: PLC0415 - only where it is used
+
+        return Console(colour=not config.no_colour)
     from eai_autotrace.export.sdk import SdkExporter  # noqa: PLC0415 - with the SDK's exporters
 
     what = "spans" if signal == "traces" else "log records"

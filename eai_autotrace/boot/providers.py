@@ -29,7 +29,7 @@ from eai_autotrace.spans import TracerProvider
 from eai_autotrace.spans.resource import ForkedResource
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from opentelemetry.sdk.resources import Resource
     from opentelemetry.sdk.trace.id_generator import IdGenerator
@@ -81,8 +81,8 @@ def _install_traces(config: Config, resource: Resource) -> None:
         shutdown_on_exit=False,
     )
     exporters = _made(config, "traces", _usable(config, "traces"), batch_exporter)
-    if exporters:
-        provider.add_span_processor(_pipeline(config, exporters))
+    for pipeline in _pipelines(config, exporters):
+        provider.add_span_processor(pipeline)
     trace.set_tracer_provider(provider)
 
 
@@ -168,6 +168,19 @@ def _described(config: Config, signal: str, name: str) -> str:
         return f"the exporter {name!r}"
     target = config.otlp(signal)
     return f"{shown(target.endpoint)} by OTLP over {target.protocol}"
+
+
+def _pipelines(config: Config, exporters: list[Any]) -> Iterator[Pipeline]:
+    """One for all that send, and first one for the console, which waits for nobody."""
+    for console in exporters:
+        if console.name == "console":
+            from eai_autotrace.export.console import ConsolePipeline  # noqa: PLC0415 - rarely used
+
+            size, delay = config.batch_max_queue_size, config.batch_schedule_delay
+            yield ConsolePipeline(console, queue_size=size, delay=delay)
+    sending: list[Exporter] = [made for made in exporters if made.name != "console"]
+    if sending:
+        yield _pipeline(config, sending)
 
 
 def _pipeline(config: Config, exporters: list[Exporter]) -> Pipeline:

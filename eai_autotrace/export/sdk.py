@@ -1,4 +1,4 @@
-"""Exporters made for the SDK, such as the console's and third parties', in a lane of ours."""
+"""Exporters made for the SDK, such as third parties' and the console's for logs, in a lane of ours."""
 
 from __future__ import annotations
 
