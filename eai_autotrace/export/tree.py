@@ -20,8 +20,8 @@ _COLUMNS: Final = 5  # name, service, kind, duration, details
 _DURATION: Final = 3
 # How far the columns before the details are filled up; what is longer stands out.
 _WIDEST: Final = (80, 30, 8, 12)
-_NARROWEST: Final = 24
-"""Characters that a name has on a terminal, however narrow it is."""
+_NARROWEST: Final = 32
+"""Characters of a name that the details after it give way to, on a narrow terminal."""
 _DEEPEST: Final = 60
 """Characters of indentation; what is deeper stands no further to the right."""
 # What says most about a span, in this order; the value alone is enough.

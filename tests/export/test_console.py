@@ -306,8 +306,8 @@ def test_only_what_says_most_is_printed():
 
 CUT = {
     None: r"n{100}  shop  INTERNAL  [\d.]+ ms  postgresql d",
-    70: r"n+…  shop  INTERNAL  [\d.]+ ms  postgresql d",
-    40: r"n{23}…  shop  INTERNA…",
+    80: r"n+…  shop  INTERNAL  [\d.]+ ms  postgresql d",
+    40: r"n{31}…  shop …",
 }
 
 
