@@ -184,7 +184,7 @@ class Config(
 
     named_traces_exporters: tuple[str, ...] | None = setting(
         None,
-        "Exporters of traces, or `none`. Default `otlp`.",
+        "Exporters of traces, or `none`. Default `otlp`; `console` prints trees on stderr.",
         NAMES,
         variables=("OTEL_TRACES_EXPORTER",),
         group="Exporters",
