@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import sys
 from time import time_ns
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Final, TypeVar
 
 from opentelemetry.context import Context
 
@@ -79,6 +79,8 @@ class Call(Fetching):
         "prompt",
         "retries",
     )
+
+    covers_http: ClassVar = True
 
     def __init__(self, operation: LlmOperation, *rest: Any) -> None:
         super().__init__(operation, *rest)

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from opentelemetry import metrics, trace
 from opentelemetry.context import _RUNTIME_CONTEXT, Context
+from opentelemetry.context import _SUPPRESS_HTTP_INSTRUMENTATION_KEY as _HTTP_SUPPRESSED
 from opentelemetry.context import _SUPPRESS_INSTRUMENTATION_KEY as _SUPPRESSED
 from opentelemetry.trace import StatusCode
 from opentelemetry.trace.propagation import _SPAN_KEY
@@ -64,6 +65,11 @@ def is_suppressed() -> bool:
 
 def _suppresses(context: Context) -> bool:
     return bool(context.get(_SUPPRESSED) or context.get(_SUPPRESSED_PLAINLY))
+
+
+def is_http_suppressed() -> bool:
+    """Whether somebody who traces HTTP requests by other means has set OpenTelemetry's key for that."""
+    return bool(get_current().get(_HTTP_SUPPRESSED))
 
 
 def is_cancellation(error: BaseException) -> bool:

@@ -10,12 +10,16 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator
 from functools import lru_cache
+from time import time_ns
 from typing import TYPE_CHECKING, Any, Protocol
 
+from eai_autotrace.instrumentation.active import ABANDONED
+from eai_autotrace.instrumentation.fetches import Fetching
 from eai_autotrace.patching.guard import report
+from eai_autotrace.semconv.attributes import EAI_OUTCOME
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterator
+    from collections.abc import AsyncIterator, Iterator, Mapping
 
 
 class Watcher(Protocol):
@@ -174,3 +178,66 @@ def watched(body: Any, watcher: Watcher, sync_kind: type, async_kind: type) -> A
     if not ours:
         raise TypeError(f"{type(body).__qualname__} is no body of a response")
     return _kind(ours + theirs)(body, watcher)
+
+
+class Reading(Fetching):
+    """
+    A request that ends with its response's body, of which it wants to know nothing else.
+
+    Attributes:
+        learnt: What is known of the response, for its end.
+        heard: When the last bytes of the response came, in nanoseconds since 1970.
+    """
+
+    __slots__ = ("heard", "learnt")
+
+    def __init__(self, *args: Any) -> None:
+        super().__init__(*args)
+        self.learnt: Mapping[str, Any] = {}
+        self.heard: int | None = None
+
+    def watch(self, body: Any, sync_kind: type, async_kind: type) -> Any:
+        """A body in place of a library's, with which the request ends; see `watched`."""
+        body = watched(body, self, sync_kind, async_kind)
+        self.heard = time_ns()
+        self.is_watching = True
+        return body
+
+    def end(self, attributes: Mapping[str, Any] | None = None, at: int | None = None) -> None:
+        """End it with what is known."""
+        super().end({**self.learnt, **attributes} if attributes else self.learnt, at)
+
+    def abandon(self) -> None:
+        """
+        End what its owner let go of unfinished: when the last of it came.
+
+        It may be noticed much later, by the garbage collector or at the end of the process.
+        """
+        if not self.ended:
+            self.end({EAI_OUTCOME: ABANDONED}, self.heard)
+
+    def chunk(self, chunk: bytes) -> bytes:
+        """Hand on what comes."""
+        self.heard = time_ns()
+        return chunk
+
+    def held(self) -> bytes:
+        """Nothing is held back."""
+        return b""
+
+    def read(self) -> None:
+        """All has come."""
+        self.end()
+
+    def failed(self, error: BaseException) -> None:
+        """It was cut, or the task was cancelled."""
+        self.fail(error)
+
+    def closed(self) -> None:
+        """It is closed, maybe before its end."""
+        if not self.ended:
+            self.end({EAI_OUTCOME: "closed"})
+
+    def dropped(self) -> None:
+        """The application has let go of it."""
+        self.abandon()

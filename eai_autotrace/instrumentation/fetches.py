@@ -50,9 +50,17 @@ class FetchOperation(Operation):
 
 
 class Fetching(Active):
-    """A request under way, from the call until the response's body has been read."""
+    """
+    A request under way, from the call until the response's body has been read.
+
+    Attributes:
+        is_watching: Whether it ends with the body, and not when the function returns.
+        covers_http: Whether its span tells what the HTTP requests below it do, too.
+    """
 
     __slots__ = ("_current", "is_watching")
+
+    covers_http: ClassVar = False
 
     def __init__(self, *args: Any) -> None:
         super().__init__(*args)

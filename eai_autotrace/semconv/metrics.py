@@ -60,6 +60,9 @@ HTTP_SERVER_REQUEST_BODY_SIZE: Final = Metric(
 HTTP_SERVER_RESPONSE_BODY_SIZE: Final = Metric(
     "http.server.response.body.size", "By", "Size of HTTP server response bodies.", buckets=_BYTES
 )
+HTTP_CLIENT_REQUEST_DURATION: Final = Metric(
+    "http.client.request.duration", "s", "Duration of HTTP client requests.", buckets=_REQUESTS
+)
 EAI_WEBSOCKET_CONNECTION_DURATION: Final = Metric(
     "eai.websocket.connection.duration",
     "s",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Final
 
 REDACTED: Final = "REDACTED"
@@ -18,6 +19,24 @@ SENSITIVE_QUERY_KEYS: Final = frozenset(
         "sig",
     }
 )
+
+
+_CREDENTIALS: Final = re.compile(r"([^:/?#]*://)[^/?#@:]*(:?)[^/?#]*@")
+
+
+def redact_url(url: str) -> str:
+    """A whole URL, with its credentials and the values of sensitive keys replaced."""
+    match = _CREDENTIALS.match(url) if "@" in url else None
+    if match is not None:
+        shown = f"{REDACTED}:{REDACTED}" if match[2] else REDACTED
+        url = f"{match[1]}{shown}@{url[match.end() :]}"
+    if "?" not in url:
+        return url
+    address, _, rest = url.partition("?")
+    if "#" in address:
+        return url
+    query, mark, fragment = rest.partition("#")
+    return f"{address}?{redact_query(query)}{mark}{fragment}"
 
 
 def redact_query(query: str) -> str:
