@@ -1,4 +1,4 @@
-"""Settings of HTTP servers."""
+"""Settings of HTTP servers and clients."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def _http(default: Any, variable: str, description: str, kind: Kind = FLAG) -> A
 
 @dataclass(frozen=True, init=False, repr=False, eq=False)
 class HttpSettings:
-    """Settings of FastAPI, Starlette, and what they have in common."""
+    """Settings of FastAPI, Starlette, httpx, and what they have in common."""
 
     excluded_urls: tuple[str, ...] = _http(
         (),
@@ -38,6 +38,19 @@ class HttpSettings:
         "The same for Starlette, instead of `OTEL_PYTHON_EXCLUDED_URLS`.",
         PATTERNS,
     )
+    httpx_excluded_urls: tuple[str, ...] | None = _http(
+        None,
+        "OTEL_PYTHON_HTTPX_EXCLUDED_URLS",
+        "The same for httpx and httpx2, instead of `OTEL_PYTHON_EXCLUDED_URLS`; these requests do "
+        "not carry the trace context either.",
+        PATTERNS,
+    )
+    httpx_under_llm: bool = _http(
+        False,  # noqa: FBT003 - a default is a default
+        "OTEL_EAI_HTTPX_UNDER_LLM",
+        "Whether the requests that an LLM client makes for a traced call are spans below its span, "
+        "and carry the trace context to the vendor.",
+    )
     http_known_methods: tuple[str, ...] = _http(
         ("CONNECT", "DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT", "QUERY", "TRACE"),
         "OTEL_INSTRUMENTATION_HTTP_KNOWN_METHODS",
@@ -45,7 +58,7 @@ class HttpSettings:
         NAMES,
     )
     http_trust_forwarded: bool = _http(
-        True,  # noqa: FBT003 - a default is a default
+        True,  # noqa: FBT003
         "OTEL_EAI_HTTP_TRUST_FORWARDED",
         "Whether `Forwarded` and `X-Forwarded-*` tell the client, the host and the scheme, as the "
         "conventions have it. Switch it off where no proxy of yours sets them.",
@@ -67,6 +80,24 @@ class HttpSettings:
         f"{_HEADERS}_SANITIZE_FIELDS",
         "Headers whose values are replaced, besides those that carry credentials.",
         PATTERNS,
+    )
+    http_client_request_headers: tuple[str, ...] = _http(
+        (),
+        f"{_HEADERS}_CLIENT_REQUEST",
+        "Headers of requests that the program sends to record: names, or patterns for whole names.",
+        PATTERNS,
+    )
+    http_client_response_headers: tuple[str, ...] = _http(
+        (),
+        f"{_HEADERS}_CLIENT_RESPONSE",
+        "Headers of responses that the program gets to record: names, or patterns for whole names.",
+        PATTERNS,
+    )
+    http_client_metrics: tuple[str, ...] = _http(
+        ("duration",),
+        "OTEL_EAI_HTTP_CLIENT_METRICS",
+        "What is measured of requests that the program sends.",
+        choices("duration"),
     )
     http_metrics: tuple[str, ...] = _http(
         ("duration", "active_requests"),

@@ -1,0 +1,248 @@
+"""
+Client spans for httpx, and for httpx2, which has the same layout.
+
+Patches ``_send_single_request`` of both clients, which every request passes with every transport:
+one span for each request that is sent, so one more for each redirect and each round of
+authentication. It lasts until the response's body has been read, which the client does itself where
+no stream is asked for. ``_build_redirect_request`` is patched to know a request that is sent again.
+
+The trace context goes into the headers of the program's own request. What the program has put there
+itself stays. Bodies are never recorded, headers only where a setting names them, credentials and
+signatures in URLs not at all.
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING, Any, Final
+
+from opentelemetry.trace import SpanKind
+
+from eai_autotrace.instrumentation import Instrumentor, Measure, Measures, Watch
+from eai_autotrace.instrumentation.active import is_http_suppressed
+from eai_autotrace.instrumentation.bodies import Reading
+from eai_autotrace.instrumentation.fetches import Fetch, FetchOperation, current_fetch
+from eai_autotrace.instrumentors._libraries import LIBRARIES
+from eai_autotrace.semconv import metrics
+from eai_autotrace.semconv.attributes import (
+    ERROR_TYPE,
+    HTTP_REQUEST_METHOD,
+    HTTP_REQUEST_METHOD_ORIGINAL,
+    HTTP_REQUEST_RESEND_COUNT,
+    HTTP_RESPONSE_STATUS_CODE,
+    NETWORK_PROTOCOL_VERSION,
+    SERVER_ADDRESS,
+    SERVER_PORT,
+    URL_FULL,
+)
+from eai_autotrace.semconv.http import OTHER_METHOD, HeaderCapture
+from eai_autotrace.semconv.tracecontext import inject
+from eai_autotrace.semconv.urls import redact_url
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from types import ModuleType
+
+    from eai_autotrace.config import Config
+    from eai_autotrace.instrumentation.instrumentor import AnyTarget
+
+_PORTS: Final = {"http": 80, "https": 443}
+_SWITCHED: Final = 101  # what follows is no body
+_CLIENT_ERROR: Final = 400
+# What OpenTelemetry's instrumentor sets on a client that a program hands to it.
+_INSTRUMENTED: Final = "_is_instrumented_by_opentelemetry"
+_THEIRS: Final = "opentelemetry."
+
+# Set on a request that was sent: how often, and the headers that it got from here.
+_SENT: Final = "_eai_sent"
+_NEVER: Final[tuple[int, Mapping[str, str]]] = (0, {})
+_BAGGAGE: Final = "baggage"
+
+_DURATION: Final = Measures(
+    known=(HTTP_REQUEST_METHOD, SERVER_ADDRESS, SERVER_PORT),
+    learnt=(HTTP_RESPONSE_STATUS_CODE, ERROR_TYPE, NETWORK_PROTOCOL_VERSION),
+    of=(Measure(metrics.HTTP_CLIENT_REQUEST_DURATION),),
+)
+
+
+class HttpxInstrumentor(Instrumentor):
+    """Trace and measure the requests of httpx."""
+
+    library = LIBRARIES["httpx"].requirement
+
+    def targets_for(self, config: Config) -> tuple[AnyTarget, ...]:
+        """The functions that send one request."""
+        return Requests("httpx", config).targets()
+
+
+class Requests:
+    """
+    Describes the requests of one library under some settings.
+
+    Args:
+        library: Its package.
+        config: The settings.
+    """
+
+    def __init__(self, library: str, config: Config) -> None:
+        patterns = config.httpx_excluded_urls
+        patterns = config.excluded_urls if patterns is None else patterns
+        self._excluded = re.compile("|".join(f"(?:{p})" for p in patterns)) if patterns else None
+        self._methods = frozenset(config.http_known_methods)
+        self._is_under_llm = config.httpx_under_llm
+        self._measures = _DURATION if "duration" in config.http_client_metrics else None
+        self._library = library
+        sanitized = config.http_sanitized_headers
+        self._sent, self._got = (
+            HeaderCapture(f"http.{side}.header", names, sanitized) if names else None
+            for side, names in (
+                ("request", config.http_client_request_headers),
+                ("response", config.http_client_response_headers),
+            )
+        )
+
+    def targets(self) -> tuple[AnyTarget, ...]:
+        """The functions to patch."""
+        module = f"{self._library}._client"
+        return (
+            *(
+                Fetch(
+                    module,
+                    f"{client}._send_single_request",
+                    self._request,
+                    Attempt,
+                    self._measures,
+                    _carry,
+                )
+                for client in ("Client", "AsyncClient")
+            ),
+            Watch(module, "BaseClient._build_redirect_request", _redirected),
+        )
+
+    def _request(self, client: Any, request: Any) -> AttemptOperation | None:
+        if not self._is_wanted(client, request):
+            return None
+        url, method = request.url, request.method
+        if method not in self._methods:
+            method = OTHER_METHOD
+        server = (url.host or None, url.port or _PORTS.get(url.scheme))
+        return AttemptOperation(
+            "HTTP" if method == OTHER_METHOD else method,
+            SpanKind.CLIENT,
+            partial(self._attributes, request, method, server),
+            measured=(method, *server),
+            library=sys.modules[self._library],
+            headers=self._got,
+        )
+
+    def _is_wanted(self, client: Any, request: Any) -> bool:
+        if is_http_suppressed() or _is_theirs(client, request.url):
+            return False
+        above = current_fetch()
+        if above is not None and above.covers_http and not self._is_under_llm:
+            return False
+        return self._excluded is None or self._excluded.search(str(request.url)) is None
+
+    def _attributes(
+        self, request: Any, method: str, server: tuple[str | None, int | None]
+    ) -> dict[str, Any]:
+        count, _ = _sent(request)
+        return {
+            HTTP_REQUEST_METHOD: method,
+            HTTP_REQUEST_METHOD_ORIGINAL: request.method if method == OTHER_METHOD else None,
+            HTTP_REQUEST_RESEND_COUNT: count or None,
+            URL_FULL: redact_url(str(request.url)),
+            SERVER_ADDRESS: server[0],
+            SERVER_PORT: server[1],
+            **(self._sent.attributes(request.headers.raw) if self._sent else {}),
+        }
+
+
+@dataclass(slots=True)
+class AttemptOperation(FetchOperation):
+    """
+    One request that is sent.
+
+    Attributes:
+        library: The library.
+        headers: The headers of the response to record.
+    """
+
+    library: ModuleType | None = None
+    headers: HeaderCapture | None = None
+
+
+class Attempt(Reading):
+    """A request that is sent, until the response's body has been read."""
+
+    __slots__ = ("_operation",)
+
+    def __init__(self, operation: AttemptOperation, *more: Any) -> None:
+        super().__init__(operation, *more)
+        self._operation = operation
+
+    def returned(self, response: Any) -> None:
+        """Note what the response begins with, and wait for its body."""
+        if not self.is_measured:
+            self.end()
+            return
+        status, version = response.status_code, response.extensions.get("http_version")
+        self.learnt = {
+            HTTP_RESPONSE_STATUS_CODE: status,
+            ERROR_TYPE: str(status) if status >= _CLIENT_ERROR else None,
+            NETWORK_PROTOCOL_VERSION: version and version.decode("latin-1").removeprefix("HTTP/"),
+        }
+        headers, library = self._operation.headers, self._operation.library
+        if headers is not None and self.is_recording:
+            self.learnt |= headers.attributes(response.headers.raw)
+        if response.is_closed or status == _SWITCHED:
+            self.end()
+            return
+        kinds = library.SyncByteStream, library.AsyncByteStream  # type: ignore[union-attr]
+        response.stream = self.watch(response.stream, *kinds)
+
+
+def _is_theirs(client: Any, url: Any) -> bool:
+    """Whether OpenTelemetry's own instrumentor traces a client, or a transport of it."""
+    if getattr(client, _INSTRUMENTED, False):
+        return True
+    return type(client._transport_for_url(url)).__module__.startswith(_THEIRS)  # noqa: SLF001
+
+
+def _sent(request: Any) -> tuple[int, Mapping[str, str]]:
+    """How often a request was sent before, and the headers that it got from here then."""
+    return vars(request).get(_SENT, _NEVER)
+
+
+def _carry(
+    attempt: Attempt, args: tuple[Any, ...], kwargs: dict[str, Any]
+) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    """Put the trace context into a request's headers, in place of what an earlier attempt put there."""
+    request = args[1] if len(args) > 1 else kwargs["request"]
+    headers, (count, before) = request.headers, _sent(request)
+    for name, value in before.items():
+        if headers.get(name) == value:
+            del headers[name]
+    carried = inject(attempt.context)
+    own = {name for name in carried if name in headers}
+    if own - {_BAGGAGE}:
+        # Parts of two contexts make none.
+        carried = {name: value for name, value in carried.items() if name == _BAGGAGE}
+    added = {name: value for name, value in carried.items() if name not in own}
+    for name, value in added.items():
+        headers[name] = value
+    setattr(request, _SENT, (count + 1, added))
+    return args, kwargs
+
+
+def _redirected(client: Any, request: Any, response: Any) -> Any:  # noqa: ARG001 - the function's
+    """Hand on to the request that follows a redirect, which has its headers, what is known of it."""
+
+    def built(following: Any, error: BaseException | None) -> None:
+        if error is None:
+            setattr(following, _SENT, _sent(request))
+
+    return built
