@@ -16,6 +16,7 @@ from opentelemetry.sdk import metrics as sdk
 from opentelemetry.sdk.metrics.export import PeriodicExportingMetricReader
 
 from eai_autotrace.patching.guard import guard
+from eai_autotrace.spans.forks import handle_when_forked
 from eai_autotrace.spans.resource import ForkedResource
 
 if TYPE_CHECKING:
@@ -39,6 +40,11 @@ class Reader(PeriodicExportingMetricReader):
 
 class MeterProvider(sdk.MeterProvider):
     """OpenTelemetry's meter provider."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if not hasattr(sdk.MeterProvider, "_handle_fork"):
+            handle_when_forked(self._handle_fork)
 
     def _handle_fork(self) -> None:
         """In a forked child, within the fork: other hooks, which free locks, may still follow."""

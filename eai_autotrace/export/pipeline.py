@@ -11,10 +11,8 @@ and leaving a record out costs less than taking one out.
 from __future__ import annotations
 
 import logging
-import os
 import threading
 import time
-import weakref
 from collections import Counter, deque
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, ClassVar, Final
@@ -22,6 +20,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final
 from opentelemetry.sdk.trace import SpanProcessor
 
 from eai_autotrace.export.lane import Lane
+from eai_autotrace.spans.forks import handle_when_forked
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -76,15 +75,7 @@ class Batches:
         self._closed = False
         self._lanes = [Lane(exporter, queue_size, timeout) for exporter in exporters]
         self._start_anew()
-        if hasattr(os, "register_at_fork"):
-            weak = weakref.WeakMethod(self._start_anew)
-
-            def after_fork() -> None:
-                start_anew = weak()
-                if start_anew is not None:
-                    start_anew()
-
-            os.register_at_fork(after_in_child=after_fork)
+        handle_when_forked(self._start_anew)
 
     def put(self, record: Any) -> None:
         """Take in a record. No lock, except where a batch is full."""

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from opentelemetry.sdk import trace as sdk
 
+from eai_autotrace.spans.forks import handle_when_forked
 from eai_autotrace.spans.resource import ForkedResource
 from eai_autotrace.spans.tracer import Tracer
 
@@ -24,6 +25,8 @@ class TracerProvider(sdk.TracerProvider):
         if len(args) <= _PROCESSOR_POSITION:
             kwargs.setdefault("active_span_processor", Processors())
         super().__init__(*args, **kwargs)
+        if not hasattr(sdk.TracerProvider, "_handle_fork"):
+            handle_when_forked(self._handle_fork)
 
     def get_tracer(
         self,
@@ -38,17 +41,9 @@ class TracerProvider(sdk.TracerProvider):
         )
         if not isinstance(tracer, sdk.Tracer) or isinstance(tracer, Tracer):
             return tracer
-        lean = Tracer(
-            tracer.sampler,
-            tracer.resource,
-            tracer.span_processor,
-            tracer.id_generator,
-            tracer.instrumentation_info,
-            tracer._span_limits,
-            tracer._instrumentation_scope,
-            meter_provider=self._meter_provider,
-            _tracer_config=tracer._tracer_config,
-        )
+        lean = Tracer.in_place_of(tracer)
+        if not hasattr(self, "_tracers"):
+            return lean
         with self._tracers_lock:
             scope = tracer._instrumentation_scope
             if self._tracers.get(scope) is tracer:
@@ -59,7 +54,7 @@ class TracerProvider(sdk.TracerProvider):
         """In a forked child, within the fork: other hooks, which free locks, may still follow."""
         self._tracers_lock = threading.Lock()
         self._resource = ForkedResource(self._resource)
-        for tracer in self._tracers.values():
+        for tracer in getattr(self, "_tracers", {}).values():
             tracer.resource = self._resource
 
 
@@ -108,5 +103,5 @@ def _implemented(
     return tuple(
         getattr(processor, name)
         for processor in processors
-        if getattr(type(processor), name, None) is not getattr(sdk.SpanProcessor, name)
+        if getattr(type(processor), name, None) is not getattr(sdk.SpanProcessor, name, None)
     )

@@ -36,6 +36,8 @@ _LOCK: Final = threading.Lock()
 # Held by another thread at the moment of a fork, it would stay held in the child.
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_LOCK._at_fork_reinit)  # type: ignore[attr-defined]
+# Not in all releases of the SDK.
+_HAS_ENDING: Final = hasattr(sdk.SpanProcessor, "_on_ending")
 _UNSET: Final = Status(StatusCode.UNSET)
 _NO_ATTRIBUTES: Final = BoundedAttributes(0, immutable=True)
 
@@ -87,7 +89,8 @@ class Span(sdk._Span):
             return
         if self._record_end_metrics is not None:
             self._record_end_metrics()
-        self._span_processor._on_ending(self)
+        if _HAS_ENDING:
+            self._span_processor._on_ending(self)
         self._span_processor.on_end(self)
 
     def set_attribute(self, key: str, value: Any) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 from functools import wraps
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 from opentelemetry import context as context_api
@@ -31,10 +32,22 @@ _SAMPLED, _RANDOM = 1, 2
 class Tracer(sdk.Tracer):
     """OpenTelemetry's tracer."""
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        counts = type(self._tracer_metrics).__name__ != "NoOpTracerMetrics"
-        self._count_start = self._tracer_metrics.start_span if counts else None
+    # What OpenTelemetry's SDK has not had from the first.
+    _tracer_config: Any = SimpleNamespace(is_enabled=True)
+    _tracer_metrics: Any = None
+
+    @classmethod
+    def in_place_of(cls, tracer: sdk.Tracer) -> Tracer:
+        """A lean one with all that the SDK has given another one, whichever release made that."""
+        made = cls.__new__(cls)
+        vars(made).update(vars(tracer))
+        made._prepare()
+        return made
+
+    def _prepare(self) -> None:
+        metrics = self._tracer_metrics
+        counts = metrics is not None and type(metrics).__name__ != "NoOpTracerMetrics"
+        self._count_start = metrics.start_span if counts else None
         self._decide = None if counts else quick_decision(self.sampler)
         generator = self.id_generator
         self._is_random = type(generator) is RandomIdGenerator
