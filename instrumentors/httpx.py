@@ -206,10 +206,13 @@ class Attempt(Reading):
 
 
 def _is_theirs(client: Any, url: Any) -> bool:
-    """Whether OpenTelemetry's own instrumentor traces a client, or a transport of it."""
+    """Whether OpenTelemetry's own instrumentor traces a client, its transport, or all transports."""
     if getattr(client, _INSTRUMENTED, False):
         return True
-    return type(client._transport_for_url(url)).__module__.startswith(_THEIRS)  # noqa: SLF001
+    kind = type(client._transport_for_url(url))  # noqa: SLF001
+    send = getattr(kind, "handle_request", None) or getattr(kind, "handle_async_request", None)
+    wrapper = getattr(send, "_self_wrapper", kind)
+    return getattr(wrapper, "func", wrapper).__module__.startswith(_THEIRS)
 
 
 def _sent(request: Any) -> tuple[int, Mapping[str, str]]:

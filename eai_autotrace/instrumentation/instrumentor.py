@@ -141,7 +141,8 @@ class _Patching:
                 self._patches.pop().remove()
 
     def _patch(self, module: ModuleType, target: AnyTarget) -> None:
-        if self._undone:
+        # Under another name, as `httpx2.alias_httpx` gives one, it is traced by its own instrumentor.
+        if self._undone or module.__name__ != target.module:
             return
         try:
             patch = Patch(module, target.path)

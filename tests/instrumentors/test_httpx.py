@@ -301,15 +301,22 @@ async def test_a_timeout_before_the_response(traced, library, client, spans):
 
 
 @pytest.mark.parametrize("failure", ["ReadTimeout", "RemoteProtocolError"])
-async def test_a_body_that_fails(traced, library, client, llm_server, spans, failure):
+async def test_a_body_that_fails(traced, library, client, llm_server, spans, failure, is_async):
     """
     A body that stops or breaks is an error of its request, with the status that had come.
     """
     is_stuck = failure == "ReadTimeout"
     llm_server.replies.append(Reply([b"a"], is_stuck=is_stuck, is_cut=not is_stuck))
 
+    def hurry(response):
+        response.request.extensions["timeout"]["read"] = 0.1
+
+    async def hurry_async(response):
+        hurry(response)
+
+    made = client(event_hooks={"response": [hurry_async if is_async else hurry]}, timeout=30)
     with pytest.raises(getattr(library, failure)):
-        await done(client(timeout=0.2).get(f"{llm_server.url}/"))
+        await done(made.get(f"{llm_server.url}/"))
 
     error = f"{library.__name__}.{failure}"
     assert spans() == [expected(llm_server, **{"error.type": error})]
@@ -870,7 +877,8 @@ library = importlib.import_module(sys.argv[1])
 with library.Client(trust_env=False) as client:
     if sys.argv[3:]:
         module = importlib.import_module("opentelemetry.instrumentation.httpx")
-        getattr(module, sys.argv[3]).instrument_client(client)
+        theirs = getattr(module, sys.argv[3])
+        theirs.instrument_client(client) if sys.argv[4] == "client" else theirs().instrument()
     client.get(sys.argv[2])
 """
 OURS = {name: f"eai_autotrace.instrumentors.{name}" for name in LIBRARIES}
@@ -879,13 +887,14 @@ CONTRIB = {"httpx": "HTTPXClientInstrumentor", "httpx2": "HTTPX2ClientInstrument
 
 @pytest.mark.parametrize("name", LIBRARIES)
 @pytest.mark.parametrize(
-    ("environ", "is_handed_over", "is_ours"),
+    ("environ", "handed_over", "is_ours"),
     [
-        ({}, False, True),
-        ({}, True, False),
-        ({"OTEL_EAI_PREFER": "httpx=upstream,httpx2=upstream"}, False, False),
+        ({}, None, True),
+        ({}, "client", False),
+        ({}, "all", False),
+        ({"OTEL_EAI_PREFER": "httpx=upstream,httpx2=upstream"}, None, False),
     ],
-    ids=["installed", "instrument_client", "preferred"],
+    ids=["installed", "instrument_client", "instrument", "preferred"],
 )
 def test_beside_opentelemetrys_instrumentor(
     run_instrumented,
@@ -894,14 +903,14 @@ def test_beside_opentelemetrys_instrumentor(
     contrib,
     name,
     environ,
-    is_handed_over,
+    handed_over,
     is_ours,
 ):
     """
-    Where it is installed, a request is one span: ours, or theirs of a client handed to them.
+    Where it is installed, a request is one span: ours, or theirs where the program calls for it.
     """
     llm_server.replies.append(Reply())
-    more = [CONTRIB[name]] if is_handed_over else []
+    more = [CONTRIB[name], handed_over] if handed_over else []
     program = run_instrumented(
         "python", "-c", ASKING, name, llm_server.url, *more,
         env={"PYTHONPATH": str(contrib), **environ},
@@ -913,6 +922,30 @@ def test_beside_opentelemetrys_instrumentor(
     assert (span.name, span.kind, span.scope) == ("GET", "CLIENT", scope)
     (header,) = got(llm_server)
     assert header.startswith(f"00-{span.trace_id}-{span.span_id}-")
+
+
+ALIASED = """
+import sys, httpx2
+sys.modules |= {"httpx": httpx2, "httpx._client": httpx2._client}
+import httpx
+from opentelemetry.instrumentation.auto_instrumentation import initialize
+initialize()
+send = httpx2.Client._send_single_request
+print(httpx is httpx2, hasattr(send, "__eai_patch__"), hasattr(send.__wrapped__, "__eai_patch__"))
+"""
+
+
+def test_httpx2_under_the_name_of_httpx(run_python):
+    """
+    Where httpx2 has the other name, too, as ``httpx2.alias_httpx()`` makes it, it is traced once.
+    """
+    quiet = dict.fromkeys(
+        ("OTEL_TRACES_EXPORTER", "OTEL_METRICS_EXPORTER", "OTEL_LOGS_EXPORTER"), "none"
+    )
+
+    done = run_python(ALIASED, **quiet)
+
+    assert (done.stdout, done.stderr) == ("True True False\n", "")
 
 
 SERVICE = """
