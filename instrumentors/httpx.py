@@ -220,15 +220,21 @@ def _sent(request: Any) -> tuple[int, Mapping[str, str]]:
     return vars(request).get(_SENT, _NEVER)
 
 
+def _take_back(request: Any) -> int:
+    """Remove the headers that an earlier attempt has put there; gives the number of attempts."""
+    headers, (count, before) = request.headers, _sent(request)
+    for name, value in before.items():
+        if headers.get(name) == value:
+            del headers[name]
+    return count
+
+
 def _carry(
     attempt: Attempt, args: tuple[Any, ...], kwargs: dict[str, Any]
 ) -> tuple[tuple[Any, ...], dict[str, Any]]:
     """Put the trace context into a request's headers, in place of what an earlier attempt put there."""
     request = args[1] if len(args) > 1 else kwargs["request"]
-    headers, (count, before) = request.headers, _sent(request)
-    for name, value in before.items():
-        if headers.get(name) == value:
-            del headers[name]
+    count, headers = _take_back(request), request.headers
     carried = inject(attempt.context)
     own = {name for name in carried if name in headers}
     if own - {_BAGGAGE}:
@@ -242,10 +248,11 @@ def _carry(
 
 
 def _redirected(client: Any, request: Any, response: Any) -> Any:  # noqa: ARG001 - the function's
-    """Hand on to the request that follows a redirect, which has its headers, what is known of it."""
+    """Tell the request that follows a redirect, and has the same headers, of the one before."""
 
     def built(following: Any, error: BaseException | None) -> None:
         if error is None:
             setattr(following, _SENT, _sent(request))
+            _take_back(following)
 
     return built

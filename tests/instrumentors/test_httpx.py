@@ -20,7 +20,7 @@ from opentelemetry.instrumentation.utils import (
     suppress_http_instrumentation,
     suppress_instrumentation,
 )
-from opentelemetry.trace import NonRecordingSpan, SpanContext, TraceFlags
+from opentelemetry.trace import NonRecordingSpan, SpanContext, TraceFlags, TraceState
 
 from eai_autotrace._testing.llm import Reply
 from eai_autotrace._testing.process import HOST, free_port
@@ -71,9 +71,10 @@ async def done(result):
     return await result if inspect.isawaitable(result) else result
 
 
-async def opened(client, url):
+async def opened(client, url, **headers):
     """A response whose body has not been read."""
-    return await done(client.send(client.build_request("GET", url), stream=True))
+    request = client.build_request("GET", url, headers=headers)
+    return await done(client.send(request, stream=True))
 
 
 async def part(response):
@@ -210,7 +211,17 @@ async def test_what_is_not_sampled(traced, client, llm_server, metrics, spans):
     assert spans() == []
     assert (header[:36], header[-3:]) == (f"00-{1:032x}-", "-00")
     assert header[36:52] != f"{2:016x}"
-    assert [point["count"] for point in metrics()] == [1]
+    (point,) = metrics()
+    assert (point["count"], point["attributes"]) == (
+        1,
+        {
+            "http.request.method": "GET",
+            "server.address": HOST,
+            "server.port": llm_server.port,
+            "http.response.status_code": 200,
+            "network.protocol.version": "1.1",
+        },
+    )
 
 
 async def test_secrets_in_urls(traced, client, llm_server, spans):
@@ -479,6 +490,48 @@ async def test_a_redirect_that_is_not_followed(traced, client, llm_server, spans
     assert got(llm_server) == sent(spans)
 
 
+async def test_a_redirect_to_an_excluded_url(instrument, library, client, llm_server, spans):
+    """
+    A request that is excluded carries nothing of the one that was redirected to it.
+    """
+    instrument(library.__name__, excluded_urls=("/next",))
+    llm_server.replies += [Reply(status=302, headers={"location": "/next"}), Reply()]
+
+    await done(client(follow_redirects=True).get(f"{llm_server.url}/"))
+
+    assert spans() == [expected(llm_server, **{"http.response.status_code": 302})]
+    assert got(llm_server) == [*sent(spans), None]
+
+
+async def test_too_many_redirects(traced, library, client, llm_server, spans):
+    """
+    Redirects without an end are a span each, whose bodies were read; the exception is the library's.
+    """
+    llm_server.replies += [Reply(status=302, headers={"location": "/"}) for _ in range(2)]
+
+    with pytest.raises(library.TooManyRedirects):
+        await done(client(follow_redirects=True, max_redirects=1).get(f"{llm_server.url}/"))
+
+    redirected = {"http.response.status_code": 302}
+    assert spans() == [
+        expected(llm_server, **redirected),
+        expected(llm_server, **redirected, **{"http.request.resend_count": 1}),
+    ]
+
+
+async def test_a_connection_that_switches(traced, client, llm_server, spans, is_async):
+    """
+    Where the protocol is switched, as to WebSocket, the request ends: what follows is no body.
+    """
+    switch = {"connection": "upgrade", "upgrade": "websocket"}
+    llm_server.replies.append(Reply(status=101, headers=switch))
+
+    response = await opened(client(), f"{llm_server.url}/", **switch)
+
+    assert spans() == [expected(llm_server, **{"http.response.status_code": 101})]
+    await close(response, is_async)
+
+
 async def test_authentication(traced, library, client, llm_server, spans):
     """
     Each round of an authentication is a span of its own, with its own context.
@@ -507,6 +560,24 @@ async def test_the_programs_own_context(traced, client, llm_server, spans):
 
     assert got(llm_server) == [THEIRS, THEIRS]
     assert len(spans()) == 2
+
+
+async def test_the_state_of_a_trace(traced, client, llm_server, spans):
+    """
+    The state goes along with our parent, and never with one of the program's.
+    """
+    llm_server.replies += [Reply(), Reply()]
+    state = TraceState([("vendor", "1")])
+    flags = TraceFlags(1)
+    parent = SpanContext(1, 2, is_remote=True, trace_flags=flags, trace_state=state)
+    made = client()
+
+    with trace.use_span(NonRecordingSpan(parent)):
+        await done(made.get(f"{llm_server.url}/"))
+        await done(made.get(f"{llm_server.url}/", headers={"traceparent": THEIRS}))
+
+    assert got(llm_server, "tracestate") == ["vendor=1", None]
+    assert got(llm_server) == [sent(spans)[0], THEIRS]
 
 
 async def test_baggage(traced, client, llm_server, spans):
