@@ -19,6 +19,7 @@ from opentelemetry.util._importlib_metadata import entry_points
 from eai_autotrace import __version__
 from eai_autotrace.config.parse import did_you_mean, redacted, shown
 from eai_autotrace.config.shield import silence
+from eai_autotrace.spans.resource import instance_detector
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -55,7 +56,7 @@ def make_resource(config: Config) -> sdk.Resource:
 
 def _detected(config: Config) -> Mapping[str, Any]:
     """What the detectors find, later ones on top; the environment last unless it has a place."""
-    instance = sdk.ServiceInstanceIdResourceDetector()
+    instance = instance_detector()
     if not config.resource_detectors:
         return {**instance.detect().attributes, **config.resource_attributes}
     makers: dict[str, Any] = {

@@ -6,6 +6,7 @@ Imported when somebody asks for a meter or a logger, see `eai_autotrace.boot.lat
 
 from __future__ import annotations
 
+from inspect import signature
 from typing import TYPE_CHECKING, Any, Final
 
 from opentelemetry.sdk import metrics
@@ -72,16 +73,7 @@ def meter_provider(config: Config, resource: Resource, exporters: Iterable[Any])
 
 def logger_provider(config: Config, resource: Resource, exporters: Iterable[Any]) -> LoggerProvider:
     """A logger provider that sends to exporters."""
-    count, length = common_limits(config)
-    limits = LogRecordLimits(
-        max_attributes=count,
-        max_attribute_length=length,
-        max_log_record_attributes=first(config.logrecord_attribute_count_limit, count),
-        max_log_record_attribute_length=first(
-            config.logrecord_attribute_value_length_limit, length
-        ),
-    )
-    provider = LoggerProvider(resource, shutdown_on_exit=False, log_record_limits=limits)
+    provider = LoggerProvider(resource, shutdown_on_exit=False, **_log_limits(config))
     found = list(exporters)
     if found:
         pipeline = LogPipeline(
@@ -93,6 +85,22 @@ def logger_provider(config: Config, resource: Resource, exporters: Iterable[Any]
         )
         provider.add_log_record_processor(pipeline)
     return provider
+
+
+def _log_limits(config: Config) -> dict[str, Any]:
+    """The limits; older releases of the SDK read the environment for them by themselves."""
+    if "log_record_limits" not in signature(LoggerProvider).parameters:
+        return {}
+    count, length = common_limits(config)
+    limits = LogRecordLimits(
+        max_attributes=count,
+        max_attribute_length=length,
+        max_log_record_attributes=first(config.logrecord_attribute_count_limit, count),
+        max_log_record_attribute_length=first(
+            config.logrecord_attribute_value_length_limit, length
+        ),
+    )
+    return {"log_record_limits": limits}
 
 
 def lane_exporter(config: Config, exporter: Exporter) -> LaneExporter:

@@ -4,11 +4,35 @@ from __future__ import annotations
 
 import os
 from typing import Any, Final
+from uuid import uuid4
 
 from opentelemetry.sdk import resources as sdk
 
 _INSTANCE: Final = "service.instance.id"
 _PROCESS: Final = {"process.pid": os.getpid, "process.parent_pid": getattr(os, "getppid", None)}
+
+
+# By the process that they were made in; one has its parents' too.
+_made: dict[int, str] = {}
+
+
+class _Instance(sdk.ResourceDetector):
+    """What newer releases of the SDK have: an id for each process."""
+
+    def detect(self) -> sdk.Resource:
+        return sdk.Resource({_INSTANCE: _made.setdefault(os.getpid(), str(uuid4()))})
+
+
+def instance_detector() -> sdk.ResourceDetector:
+    """Finds ``service.instance.id``."""
+    kind: Any = getattr(sdk, "ServiceInstanceIdResourceDetector", _Instance)
+    made: sdk.ResourceDetector = kind()
+    return made
+
+
+def _is_made(instance: Any) -> bool:
+    """Whether an id is one that a detector has made, and not the user's."""
+    return instance in {getattr(sdk, "_service_instance_id", ""), *_made.values()} - {"", None}
 
 
 class ForkedResource(sdk.Resource):
@@ -28,8 +52,7 @@ class ForkedResource(sdk.Resource):
         if isinstance(inherited, ForkedResource) and inherited._found is None:
             self._inherited, self._is_made = inherited._inherited, inherited._is_made
         else:
-            made = getattr(sdk, "_service_instance_id", None)
-            self._is_made = inherited.attributes.get(_INSTANCE, "") == made
+            self._is_made = _is_made(inherited.attributes.get(_INSTANCE))
         self._schema_url = inherited.schema_url
         self._found: Any = None
 
@@ -46,8 +69,8 @@ class ForkedResource(sdk.Resource):
 
     def _of_this_process(self) -> dict[str, Any]:
         attributes = dict(self._inherited.attributes)
-        if self._is_made:  # by the SDK, which keeps it for the process
-            attributes |= sdk.ServiceInstanceIdResourceDetector().detect().attributes
+        if self._is_made:  # by a detector, which keeps it for the process
+            attributes |= instance_detector().detect().attributes
         for name, find in _PROCESS.items():
             if name in attributes and find is not None:
                 attributes[name] = find()

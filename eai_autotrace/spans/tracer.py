@@ -199,7 +199,10 @@ class Tracer(sdk.Tracer):
         return span
 
     def _random_flag(self) -> int:
-        return _RANDOM if self._is_random or self.id_generator.is_trace_id_random() else 0
+        if not self._is_random:
+            asked = getattr(self.id_generator, "is_trace_id_random", None)
+            return _RANDOM if asked is not None and asked() else 0
+        return _RANDOM
 
 
 class _CurrentSpan:

@@ -6,6 +6,7 @@ import time
 from collections import Counter
 
 import pytest
+from opentelemetry.sdk.trace.sampling import Decision, Sampler, SamplingResult
 
 from eai_autotrace.export import lane
 from eai_autotrace.export.pipeline import Pipeline
@@ -135,11 +136,17 @@ def test_unsampled_spans_are_not_sent(pipelines):
     """
     A span that is recorded but not sampled stays here.
     """
-    from opentelemetry.sdk.trace.sampling import ALWAYS_OFF, AlwaysRecordSampler
+
+    class RecordOnly(Sampler):
+        def should_sample(self, *_, **__):
+            return SamplingResult(Decision.RECORD_ONLY)
+
+        def get_description(self):
+            return "record only"
 
     exporter = Exporter()
     pipeline = pipelines(exporter)[0]
-    provider = TracerProvider(sampler=AlwaysRecordSampler(ALWAYS_OFF), shutdown_on_exit=False)
+    provider = TracerProvider(sampler=RecordOnly(), shutdown_on_exit=False)
     provider.add_span_processor(pipeline)
 
     _spans(provider.get_tracer("test"), "a")
