@@ -109,15 +109,8 @@ class Requests:
         module = f"{self._library}._client"
         return (
             *(
-                Fetch(
-                    module,
-                    f"{client}._send_single_request",
-                    self._request,
-                    Attempt,
-                    self._measures,
-                    _carry,
-                )
-                for client in ("Client", "AsyncClient")
+                Fetch(module, path, self._request, Attempt, self._measures, _carry)
+                for path in ("Client._send_single_request", "AsyncClient._send_single_request")
             ),
             Watch(module, "BaseClient._build_redirect_request", _redirected),
         )
