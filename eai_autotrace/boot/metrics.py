@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any
 from opentelemetry.sdk import metrics as sdk
 from opentelemetry.sdk.metrics.export import PeriodicExportingMetricReader
 
+from eai_autotrace.patching.forks import handle_when_forked
 from eai_autotrace.patching.guard import guard
-from eai_autotrace.spans.forks import handle_when_forked
 from eai_autotrace.spans.resource import ForkedResource
 
 if TYPE_CHECKING:

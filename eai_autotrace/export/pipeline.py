@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final
 from opentelemetry.sdk.trace import SpanProcessor
 
 from eai_autotrace.export.lane import Lane
-from eai_autotrace.spans.forks import handle_when_forked
+from eai_autotrace.patching.forks import handle_when_forked
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

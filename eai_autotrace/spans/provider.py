@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from opentelemetry.sdk import trace as sdk
 
-from eai_autotrace.spans.forks import handle_when_forked
+from eai_autotrace.patching.forks import handle_when_forked
 from eai_autotrace.spans.resource import ForkedResource
 from eai_autotrace.spans.tracer import Tracer
 
