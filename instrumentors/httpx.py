@@ -24,7 +24,7 @@ from opentelemetry.trace import SpanKind
 from eai_autotrace.instrumentation import Instrumentor, Measure, Measures, Watch
 from eai_autotrace.instrumentation.active import is_http_suppressed
 from eai_autotrace.instrumentation.bodies import Reading
-from eai_autotrace.instrumentation.fetches import Fetch, FetchOperation, current_fetch
+from eai_autotrace.instrumentation.fetches import Fetch, FetchOperation, covers_http
 from eai_autotrace.instrumentors._libraries import LIBRARIES
 from eai_autotrace.semconv import metrics
 from eai_autotrace.semconv.attributes import (
@@ -134,8 +134,7 @@ class Requests:
     def _is_wanted(self, client: Any, request: Any) -> bool:
         if is_http_suppressed() or _is_theirs(client, request.url):
             return False
-        above = current_fetch()
-        if above is not None and above.covers_http and not self._is_under_llm:
+        if covers_http() and not self._is_under_llm:
             return False
         return self._excluded is None or self._excluded.search(str(request.url)) is None
 

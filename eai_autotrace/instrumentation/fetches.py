@@ -33,6 +33,8 @@ if TYPE_CHECKING:
     from eai_autotrace.patching.patch import Patch
 
 _CURRENT: Final[ContextVar[Fetching | None]] = ContextVar("eai_autotrace.fetch", default=None)
+# Whether the request that is sent is one of a function whose traced ones cover HTTP, and not traced.
+_COVERED: Final[ContextVar[bool]] = ContextVar("eai_autotrace.covered", default=False)
 
 
 @dataclass(slots=True)
@@ -55,7 +57,7 @@ class Fetching(Active):
 
     Attributes:
         is_watching: Whether it ends with the body, and not when the function returns.
-        covers_http: Whether its span tells what the HTTP requests below it do, too.
+        covers_http: Whether the HTTP requests below it are its own, also where it gets no span.
     """
 
     __slots__ = ("_current", "is_watching")
@@ -86,26 +88,35 @@ class Fetching(Active):
 
 
 class _Unseen(Active):
-    """Hides a fetch from a request inside it that is none of ours."""
+    """
+    A request that is none of ours; a fetch around it is hidden.
 
-    __slots__ = ("_hidden",)
+    Args:
+        covers_http: Whether the HTTP requests below it belong to it.
+    """
 
-    def __init__(self) -> None:
+    __slots__ = ("_covered", "_covers", "_hidden")
+
+    def __init__(self, *, covers_http: bool) -> None:
         tracing: Any = None
         super().__init__(Operation(""), INVALID_SPAN, get_current(), 0, tracing, None)
         self.ended = True
+        self._covers = covers_http
         self._hidden: Any = None
+        self._covered: Any = None
 
     def enter(self) -> None:
         self._hidden = _CURRENT.set(None)
+        self._covered = _COVERED.set(self._covers)
 
     def leave(self) -> None:
         _give_back(self._hidden)
+        _give_back(self._covered)
 
 
-def _give_back(token: Token[Fetching | None]) -> None:
+def _give_back(token: Token[Any]) -> None:
     try:  # noqa: SIM105 - costs less than `suppress`
-        _CURRENT.reset(token)
+        token.var.reset(token)
     except Exception:  # noqa: BLE001, S110
         # A coroutine that is closed elsewhere, see `Active.leave`.
         pass
@@ -114,6 +125,12 @@ def _give_back(token: Token[Fetching | None]) -> None:
 def current_fetch() -> Fetching | None:
     """The fetch whose request is being sent in this task; none once its function has returned."""
     return _CURRENT.get()
+
+
+def covers_http() -> bool:
+    """Whether the HTTP request that is being sent belongs to a fetch, one with a span or without."""
+    current = _CURRENT.get()
+    return _COVERED.get() if current is None else current.covers_http
 
 
 @dataclass(frozen=True)
@@ -151,6 +168,7 @@ class Fetch:
     ) -> Callable[[tuple[Any, ...], dict[str, Any]], Active]:
         recorder = tracing.recorder(self.measures)
         what = f"tracing {self.module} {self.path}"
+        covers = getattr(self.made, "covers_http", False)
 
         def begin(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Active:
             active: Active = NOTHING
@@ -160,7 +178,9 @@ class Fetch:
                     active = self._start(operation, tracing, recorder)
             except Exception as failure:  # noqa: BLE001 - the boundary
                 report(what, failure)
-            return _Unseen() if active is NOTHING and _CURRENT.get() is not None else active
+            if active is NOTHING and (covers or _CURRENT.get() is not None):
+                return _Unseen(covers_http=covers)
+            return active
 
         return begin
 

@@ -854,17 +854,23 @@ async def test_under_an_llm_call(instrument, llm_server, spans, metrics, is_unde
     assert ("http.client.request.duration" in names) is is_under_llm
 
 
-async def test_other_requests_of_an_llm_client(instrument, llm_server, spans):
+@pytest.mark.parametrize("is_under_llm", [False, True])
+async def test_other_requests_of_an_llm_client(instrument, llm_server, spans, is_under_llm):
     """
-    What an LLM client asks that is no traced call is a request as any other.
+    What an LLM client asks that is no traced call has no span either, and tells the vendor nothing
+    of the trace; with the setting it is a request as any other. What follows it is one again.
     """
-    instrument("openai", *LIBRARIES)
-    llm_server.replies.append(Reply(b'{"object": "list", "data": []}'))
+    instrument("openai", *LIBRARIES, httpx_under_llm=is_under_llm)
+    llm_server.replies += [Reply(b'{"object": "list", "data": []}'), Reply()]
     with openai.OpenAI(base_url=llm_server.openai_url, api_key="k") as client:
         client.models.list()
+    asked = got(llm_server)
+    with importlib.import_module("httpx").Client() as plain:
+        plain.get(f"{llm_server.url}/after")
 
-    assert spans() == [expected(llm_server, "/v1/models")]
-    assert got(llm_server) == sent(spans)
+    below = [expected(llm_server, "/v1/models")] if is_under_llm else []
+    assert spans() == [*below, expected(llm_server, "/after")]
+    assert (asked == [None]) is not is_under_llm
 
 
 async def test_a_request_after_the_end_of_tracing(traced, instrument, client, llm_server, spans):
