@@ -17,6 +17,7 @@ from opentelemetry.sdk.metrics.export import (
 )
 
 from eai_autotrace.export.lane import Lane
+from eai_autotrace.patching.forks import handle_when_forked
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -52,6 +53,7 @@ class LaneExporter(MetricExporter):
         super().__init__(dict(temporality), dict(aggregation))
         has_deltas = AggregationTemporality.DELTA in temporality.values()
         self._lane = Lane(exporter, _MOST if has_deltas else _MOST_CUMULATIVE, timeout)
+        handle_when_forked(self._lane.start_anew)
 
     def export(self, metrics_data: MetricsData, *_: Any, **__: Any) -> MetricExportResult:
         """Put what was collected into the lane."""

@@ -137,3 +137,38 @@ def test_a_child_is_an_instance_of_its_own(run_instrumented, otlp_receiver, own)
     assert len({pid for *_, pid in spans}) == 3
     assert len({one for _, one, _ in spans}) == (1 if own else 3)
     assert sorted((len(name), *process) for name, *process in spans) == sorted(points)
+
+
+LATER = """
+import os, time
+from opentelemetry import metrics
+
+counter = metrics.get_meter("m").create_counter("c")
+counter.add(1)
+time.sleep(1)  # the parent has sent metrics by now, on threads of its own
+for _ in range(2):
+    if os.fork() == 0:
+        counter.add(10)
+        os._exit(0)
+    os.wait()
+"""
+
+
+def test_children_of_a_process_that_sends_metrics(run_instrumented, otlp_receiver):
+    """
+    A child sends its metrics though its parent was sending when it was forked.
+    """
+    environ = {"OTEL_METRIC_EXPORT_INTERVAL": "300ms", "OTEL_METRICS_EXPORTER": "otlp", **QUIET}
+    program = run_instrumented("python", "-c", LATER, env=environ)
+    assert (program.wait(), program.stderr) == (0, "")
+
+    points = {
+        (point.as_int, instance(resource))
+        for export in otlp_receiver.metrics()
+        for resource in export.resource_metrics
+        for scope in resource.scope_metrics
+        for metric in scope.metrics
+        for point in metric.sum.data_points
+        if metric.name == "c"
+    }
+    assert sorted(value for value, _ in points) == [1, 10, 10]
