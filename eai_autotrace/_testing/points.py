@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from opentelemetry.sdk.metrics import MeterProvider
-    from opentelemetry.sdk.metrics.export import MetricsData
+    from opentelemetry.sdk.metrics.export import MetricReader, MetricsData
 
 
 class MetricRecorder:
@@ -35,7 +35,7 @@ class MetricRecorder:
         self._reader = InMemoryMetricReader({Histogram: delta, Counter: delta})
         self._points: dict[_Key, dict[str, Any]] = {}
         self._before: dict[_Key, float] = {}
-        provider.add_metric_reader(self._reader)
+        add_reader(provider, self._reader)
 
     def __call__(self) -> list[dict[str, Any]]:
         """The points, those of a series added up."""
@@ -63,6 +63,32 @@ class MetricRecorder:
         self()
         self._before |= {k: p[_TOTAL] for k, p in self._points.items() if _TOTAL in p}
         self._points.clear()
+
+
+def add_reader(provider: MeterProvider, reader: MetricReader) -> None:
+    """Add a reader to a provider that exists, for which the SDK has had a method since 1.43."""
+    if hasattr(provider, "add_metric_reader"):
+        provider.add_metric_reader(reader)
+        return
+    from opentelemetry.sdk.metrics._internal.metric_reader_storage import (  # noqa: PLC0415
+        MetricReaderStorage,
+    )
+
+    consumer: Any = provider._measurement_consumer  # noqa: SLF001
+    old: Any = reader
+    storage = MetricReaderStorage(
+        consumer._sdk_config,  # noqa: SLF001
+        old._instrument_class_temporality,  # noqa: SLF001
+        old._instrument_class_aggregation,  # noqa: SLF001
+    )
+    consumer._reader_storages = {**consumer._reader_storages, reader: storage}  # noqa: SLF001
+    old._set_collect_callback(consumer.collect)  # noqa: SLF001
+
+
+def remove_reader(provider: MeterProvider, reader: MetricReader) -> None:
+    """Remove a reader that `add_reader` has added, where the SDK has a method for it."""
+    if hasattr(provider, "remove_metric_reader"):
+        provider.remove_metric_reader(reader)
 
 
 _Key = tuple[Any, ...]

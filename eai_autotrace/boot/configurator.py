@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from opentelemetry.util._importlib_metadata import entry_points
 
+from eai_autotrace.boot.children import trace_children
 from eai_autotrace.boot.roles import is_helper
 from eai_autotrace.boot.startup import configuration, silence_expected_warnings
 from eai_autotrace.config.selection import distro_chosen_over_ours
@@ -51,6 +52,7 @@ class EaiConfigurator:
         config = configuration()
         if config.enabled and not is_helper():
             _set_up(config, kwargs)
+        trace_children()
 
 
 def _set_up(config: Config, kwargs: dict[str, Any]) -> None:

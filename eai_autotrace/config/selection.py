@@ -8,6 +8,7 @@ starts. Everything of that stands here; all other settings are fields of `Config
 from __future__ import annotations
 
 import os
+from pathlib import Path
 from typing import Final
 
 from eai_autotrace.config.addresses import port_of
@@ -19,7 +20,9 @@ _DISTRO: Final = "OTEL_PYTHON_DISTRO"
 _CONFIGURATOR: Final = "OTEL_PYTHON_CONFIGURATOR"
 _PROTOCOL: Final = "OTEL_EXPORTER_OTLP_PROTOCOL"
 _ENDPOINT: Final = "OTEL_EXPORTER_OTLP_ENDPOINT"
+_GRPC_PORT: Final = 4317
 _HTTP_PORT: Final = 4318
+_STARTED_WITH: Final = Path("/proc/self/environ")
 
 
 def prefer_our_distro() -> None:
@@ -45,10 +48,23 @@ def is_other_chosen() -> bool:
 
 def drop_stock_protocol() -> None:
     """
-    Undo the protocol that the stock distro writes to the environment.
+    Undo the protocol that the stock distro writes to the environment: ``grpc``, whatever the endpoint.
 
-    It writes ``grpc`` whatever the endpoint is. On port 4318, which is for HTTP, that cannot have
-    been the user's wish.
+    It stays for the port of gRPC, and where the process was started with it. What a program itself
+    has set before is taken for the stock distro's.
     """
-    if os.environ.get(_PROTOCOL) == "grpc" and port_of(os.environ.get(_ENDPOINT)) == _HTTP_PORT:
+    if os.environ.get(_PROTOCOL) == "grpc" and not _is_grpc_meant():
         del os.environ[_PROTOCOL]
+
+
+def _is_grpc_meant() -> bool:
+    port = port_of(os.environ.get(_ENDPOINT))
+    if port in {_GRPC_PORT, _HTTP_PORT}:
+        return port == _GRPC_PORT
+    try:
+        started_with = _STARTED_WITH.read_bytes().split(b"\0")
+    except OSError:  # not Linux
+        return True
+    # A process that has changed its title, as gunicorn's, has overwritten them.
+    is_whole = any(entry.startswith(b"PATH=") for entry in started_with)
+    return f"{_PROTOCOL}=grpc".encode() in started_with or not is_whole

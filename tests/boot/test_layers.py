@@ -127,18 +127,41 @@ print(trace.get_tracer_provider() is own)
     assert run_python(code, **QUIET).stdout == "True\n"
 
 
-def test_taking_over_undoes_the_stock_protocol(run_python, otlp_receiver):
+@pytest.mark.parametrize(
+    ("endpoint", "expected"),
+    [
+        ("http://127.0.0.1:4318", None),
+        ("https://collector.example", None),
+        ("http://127.0.0.1:4317", "grpc"),
+    ],
+)
+def test_taking_over_undoes_the_stock_protocol(run_python, endpoint, expected):
     """
-    The stock distro writes grpc into the environment; port 4318 is HTTP all the same.
+    The stock distro writes grpc into the environment: HTTP is the default all the same, but for the
+    port of gRPC.
     """
     code = f"""{OURS_LAST}
 import os
-os.environ["OTEL_EXPORTER_OTLP_ENDPOINT"] = "http://127.0.0.1:4318"
+os.environ["OTEL_EXPORTER_OTLP_ENDPOINT"] = "{endpoint}"
 {INITIALIZE}
 print(os.environ.get("OTEL_EXPORTER_OTLP_PROTOCOL"))
 """
 
-    assert run_python(code).stdout == "None\n"
+    assert run_python(code).stdout == f"{expected}\n"
+
+
+def test_taking_over_keeps_a_protocol_that_was_given(run_python):
+    """
+    What the process was started with was not written by the stock distro.
+    """
+    code = f"""{OURS_LAST}
+import os
+os.environ["OTEL_EXPORTER_OTLP_ENDPOINT"] = "https://collector.example"
+{INITIALIZE}
+print(os.environ.get("OTEL_EXPORTER_OTLP_PROTOCOL"))
+"""
+
+    assert run_python(code, OTEL_EXPORTER_OTLP_PROTOCOL="grpc").stdout == "grpc\n"
 
 
 def test_a_vendors_distro_stays(run_python, plugin):

@@ -10,6 +10,7 @@ from opentelemetry.sdk.metrics.export import InMemoryMetricReader
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.sampling import ALWAYS_OFF, ALWAYS_ON
 
+from eai_autotrace._testing.points import add_reader
 from eai_autotrace.instrumentation import Measure, Measures
 from eai_autotrace.instrumentation import metrics as measuring
 from eai_autotrace.instrumentation.metrics import Recorder
@@ -107,7 +108,7 @@ def test_a_reader_that_comes_later_gets_what_follows():
     one.end((), {}, 0, None)
     one.end((), {}, 0, None)
 
-    provider.add_metric_reader(second)
+    add_reader(provider, second)
     one.end((), {}, 0, None)
     one.end((), {}, 0, None)
 

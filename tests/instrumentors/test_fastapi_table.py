@@ -27,6 +27,7 @@ from starlette.applications import Starlette
 from starlette.responses import PlainTextResponse
 from starlette.routing import Mount, Route
 
+from eai_autotrace._testing.points import add_reader, remove_reader
 from eai_autotrace._testing.process import launch_instrumented
 
 if TYPE_CHECKING:
@@ -212,7 +213,7 @@ async def _starting():
 def _reading(name):
     """The points of a metric, as they are at the moment."""
     reader, provider = InMemoryMetricReader(), otel_metrics.get_meter_provider()
-    provider.add_metric_reader(reader)
+    add_reader(provider, reader)
 
     def points():
         data = reader.get_metrics_data()
@@ -228,7 +229,7 @@ def _reading(name):
     try:
         yield points
     finally:
-        provider.remove_metric_reader(reader)
+        remove_reader(provider, reader)
 
 
 async def _exemplary():
