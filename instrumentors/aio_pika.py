@@ -17,12 +17,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from eai_autotrace.instrumentation import Instrumentor
-from eai_autotrace.instrumentors import (
-    _aio_pika_consume,
-    _aio_pika_patterns,
-    _aio_pika_publish,
-    _aio_pika_settle,
-)
+from eai_autotrace.instrumentors._aio_pika import consume, patterns, publish, settle
 from eai_autotrace.instrumentors._libraries import LIBRARIES
 
 if TYPE_CHECKING:
@@ -38,8 +33,8 @@ class AioPikaInstrumentor(Instrumentor):
     def targets_for(self, config: Config) -> tuple[AnyTarget, ...]:
         """The functions that publish, consume, settle, and those of the patterns."""
         return (
-            *_aio_pika_publish.targets(config),
-            *_aio_pika_consume.targets(config),
-            *_aio_pika_settle.targets(config),
-            *_aio_pika_patterns.targets(),
+            *publish.targets(config),
+            *consume.targets(config),
+            *settle.targets(config),
+            *patterns.targets(),
         )

@@ -1,7 +1,7 @@
 """
 Client spans for Anthropic's API, by itself and on Bedrock, Vertex and Foundry.
 
-Patches the two functions that all methods of all clients end in; see ``_stainless``. One span for
+Patches the two functions that all methods of all clients end in; see `_llm.stainless`. One span for
 each call, with all its attempts, until the last byte of its response has been read: messages, the
 counting of tokens, and batches. The application gets the library's own objects. The library has
 spans of its own since 1.14; of the calls above ours take their place, as they have the usage, the
@@ -15,11 +15,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from eai_autotrace.instrumentation import Instrumentor
-from eai_autotrace.instrumentors import _llm_anthropic as anthropic
 from eai_autotrace.instrumentors._libraries import LIBRARIES
-from eai_autotrace.instrumentors._llm import Route
-from eai_autotrace.instrumentors._stainless import Library, Stainless, describe_error
-from eai_autotrace.instrumentors._stainless_routes import Routes
+from eai_autotrace.instrumentors._llm import anthropic_format as anthropic
+from eai_autotrace.instrumentors._llm.operation import Route
+from eai_autotrace.instrumentors._llm.stainless import Library, Stainless, describe_error
+from eai_autotrace.instrumentors._llm.stainless_routes import Routes
 from eai_autotrace.semconv.genai import CHAT
 
 if TYPE_CHECKING:

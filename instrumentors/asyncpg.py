@@ -20,14 +20,14 @@ from typing import TYPE_CHECKING, Any, Final
 
 from eai_autotrace.instrumentation import Carrier, Failure, Instrumentor, Target
 from eai_autotrace.instrumentation.gauges import Gauges
-from eai_autotrace.instrumentors import _asyncpg_queries as describe
-from eai_autotrace.instrumentors._asyncpg_cursors import Cursors, Transactions
-from eai_autotrace.instrumentors._asyncpg_errors import Errors
-from eai_autotrace.instrumentors._asyncpg_notifications import Notifications
-from eai_autotrace.instrumentors._asyncpg_pools import Pools
-from eai_autotrace.instrumentors._asyncpg_queries import Queries
-from eai_autotrace.instrumentors._asyncpg_quiet import Quiet
-from eai_autotrace.instrumentors._asyncpg_sessions import Sessions
+from eai_autotrace.instrumentors._asyncpg import queries as describe
+from eai_autotrace.instrumentors._asyncpg.cursors import Cursors, Transactions
+from eai_autotrace.instrumentors._asyncpg.errors import Errors
+from eai_autotrace.instrumentors._asyncpg.internal_queries import Quiet
+from eai_autotrace.instrumentors._asyncpg.notifications import Notifications
+from eai_autotrace.instrumentors._asyncpg.pools import Pools
+from eai_autotrace.instrumentors._asyncpg.queries import Queries
+from eai_autotrace.instrumentors._asyncpg.sessions import Sessions
 from eai_autotrace.instrumentors._libraries import LIBRARIES
 from eai_autotrace.semconv._sql_comment import commented
 

@@ -19,8 +19,8 @@ from typing import TYPE_CHECKING, Any, Final
 from opentelemetry import trace
 
 from eai_autotrace.instrumentation import Instrumentor, Notice, Step, guard
-from eai_autotrace.instrumentors._asgi import Requests, is_instrumented
-from eai_autotrace.instrumentors._asgi_routes import BELOW, ROUTES, background_tasks, route
+from eai_autotrace.instrumentors._asgi.describe import Requests, is_instrumented
+from eai_autotrace.instrumentors._asgi.routes import BELOW, ROUTES, background_tasks, route
 from eai_autotrace.instrumentors._libraries import LIBRARIES
 from eai_autotrace.semconv.attributes import EAI_VALIDATION_ERRORS
 

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 from eai_autotrace.instrumentation import Instrumentor
 from eai_autotrace.instrumentors._libraries import LIBRARIES
-from eai_autotrace.instrumentors._llm_openai_routes import under
-from eai_autotrace.instrumentors._stainless import Library, Stainless, describe_error
-from eai_autotrace.instrumentors._stainless_routes import Routes
+from eai_autotrace.instrumentors._llm.openai_routes import under
+from eai_autotrace.instrumentors._llm.stainless import Library, Stainless, describe_error
+from eai_autotrace.instrumentors._llm.stainless_routes import Routes
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

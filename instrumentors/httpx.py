@@ -23,8 +23,9 @@ from opentelemetry.trace import SpanKind
 
 from eai_autotrace.instrumentation import Instrumentor, Measure, Measures, Watch
 from eai_autotrace.instrumentation.active import is_http_suppressed
-from eai_autotrace.instrumentation.bodies import Reading
-from eai_autotrace.instrumentation.fetches import Fetch, FetchOperation, covers_http
+from eai_autotrace.instrumentation.propagation import inject
+from eai_autotrace.instrumentation.shapes.response_body import Reading
+from eai_autotrace.instrumentation.shapes.streamed_request import Fetch, FetchOperation, covers_http
 from eai_autotrace.instrumentors._libraries import LIBRARIES
 from eai_autotrace.semconv import metrics
 from eai_autotrace.semconv.attributes import (
@@ -39,7 +40,6 @@ from eai_autotrace.semconv.attributes import (
     URL_FULL,
 )
 from eai_autotrace.semconv.http import OTHER_METHOD, HeaderCapture
-from eai_autotrace.semconv.tracecontext import inject
 from eai_autotrace.semconv.urls import redact_url
 
 if TYPE_CHECKING:

@@ -25,7 +25,7 @@ from eai_autotrace.config.logs import level_of
 from eai_autotrace.config.process import configuration
 from eai_autotrace.instrumentation import Instrumentor
 from eai_autotrace.instrumentors._libraries import LIBRARIES, exports_logging
-from eai_autotrace.instrumentors._logging import Records
+from eai_autotrace.instrumentors._logging.handler import Records
 from eai_autotrace.patching.guard import report
 
 if TYPE_CHECKING:

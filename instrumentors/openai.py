@@ -1,7 +1,7 @@
 """
 Client spans for OpenAI's API, and for every API that is called with OpenAI's client.
 
-Patches the two functions that all methods of all clients end in; see ``_stainless``. One span for
+Patches the two functions that all methods of all clients end in; see `_llm.stainless`. One span for
 each call, with all its attempts, until the last byte of its response has been read: chat and legacy
 completions, responses, embeddings, images, sound, moderations and batches. The application gets the
 library's own objects. A stream is asked for its token usage where the host is known to understand
@@ -16,9 +16,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 from eai_autotrace.instrumentation import Instrumentor
 from eai_autotrace.instrumentors._libraries import LIBRARIES
-from eai_autotrace.instrumentors._llm_openai_routes import ROUTES
-from eai_autotrace.instrumentors._stainless import Library, Stainless, describe_error
-from eai_autotrace.instrumentors._stainless_routes import Routes
+from eai_autotrace.instrumentors._llm.openai_routes import ROUTES
+from eai_autotrace.instrumentors._llm.stainless import Library, Stainless, describe_error
+from eai_autotrace.instrumentors._llm.stainless_routes import Routes
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

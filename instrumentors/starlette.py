@@ -14,8 +14,8 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 from eai_autotrace.instrumentation import Instrumentor
-from eai_autotrace.instrumentors._asgi import Requests, is_instrumented
-from eai_autotrace.instrumentors._asgi_routes import ROUTES, background_tasks
+from eai_autotrace.instrumentors._asgi.describe import Requests, is_instrumented
+from eai_autotrace.instrumentors._asgi.routes import ROUTES, background_tasks
 from eai_autotrace.instrumentors._libraries import LIBRARIES
 
 if TYPE_CHECKING:

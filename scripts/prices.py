@@ -16,12 +16,12 @@ from typing import TYPE_CHECKING, Any, Final
 
 from genai_prices import data
 
-from eai_autotrace.instrumentors._llm_prices import Price, Prices
+from eai_autotrace.instrumentors._llm.prices import Price, Prices
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-_TABLE: Final = Path(__file__).resolve().parent.parent / "instrumentors" / "_llm_price_table.py"
+_TABLE: Final = Path(__file__).resolve().parent.parent / "instrumentors" / "_llm" / "price_table.py"
 _MAKERS: Final = (
     "openai",
     "anthropic",

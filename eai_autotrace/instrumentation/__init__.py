@@ -8,20 +8,20 @@ from the user's program.
 
 from __future__ import annotations
 
-from eai_autotrace.instrumentation.callbacks import Dispatch, Registration, Traced
-from eai_autotrace.instrumentation.carriers import Carrier
-from eai_autotrace.instrumentation.failures import Failure
-from eai_autotrace.instrumentation.hooks import Hook, hook
+from eai_autotrace.instrumentation.asgi.application import Server, Step, WebSockets, exchange_of
+from eai_autotrace.instrumentation.asgi.request import Exchange, Responses
 from eai_autotrace.instrumentation.instrumentor import Instrumentor
-from eai_autotrace.instrumentation.messages import Handler, Items, ItemsEnd
+from eai_autotrace.instrumentation.messaging.consume import Handler, Items, ItemsEnd
 from eai_autotrace.instrumentation.metrics import Measure, Measures
-from eai_autotrace.instrumentation.notices import Notice
 from eai_autotrace.instrumentation.operation import KnownOperation, Operation
-from eai_autotrace.instrumentation.parts import Part, PartsEnd, Whole
-from eai_autotrace.instrumentation.requests import Exchange, Responses
-from eai_autotrace.instrumentation.servers import Server, Step, WebSockets, exchange_of
+from eai_autotrace.instrumentation.shapes.callback import Dispatch, Registration, Traced
+from eai_autotrace.instrumentation.shapes.carriers import Carrier
+from eai_autotrace.instrumentation.shapes.failure import Failure
+from eai_autotrace.instrumentation.shapes.multi_call import Part, PartsEnd, Whole
+from eai_autotrace.instrumentation.shapes.notices import Notice
+from eai_autotrace.instrumentation.shapes.observe import Detached, Watch
 from eai_autotrace.instrumentation.target import Inject, Target
-from eai_autotrace.instrumentation.watches import Detached, Watch
+from eai_autotrace.instrumentation.user_hook import Hook, hook
 from eai_autotrace.patching.guard import guard
 
 __all__ = [

@@ -21,7 +21,7 @@ from opentelemetry.trace.propagation import _SPAN_KEY
 
 from eai_autotrace import __version__
 from eai_autotrace.config import Config
-from eai_autotrace.instrumentation.exceptions import Exceptions, qualified
+from eai_autotrace.instrumentation.errors import Exceptions, qualified
 from eai_autotrace.instrumentation.metrics import Recorder
 from eai_autotrace.instrumentation.operation import Operation
 from eai_autotrace.patching.guard import guard, report

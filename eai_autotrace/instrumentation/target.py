@@ -16,13 +16,13 @@ from opentelemetry import propagate
 
 from eai_autotrace.instrumentation.active import is_suppressed
 from eai_autotrace.instrumentation.arguments import Parameter
-from eai_autotrace.instrumentation.calls import (
+from eai_autotrace.instrumentation.shapes.boundary import (
     async_call,
     awaitable_call,
     end_plainly,
     sync_call,
 )
-from eai_autotrace.instrumentation.streams import async_stream, stream
+from eai_autotrace.instrumentation.shapes.generator import async_stream, stream
 from eai_autotrace.patching.guard import guard
 
 if TYPE_CHECKING:

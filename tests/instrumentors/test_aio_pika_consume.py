@@ -12,7 +12,7 @@ from opentelemetry import trace
 from opentelemetry.context import attach, detach, get_current
 from opentelemetry.trace import set_span_in_context
 
-from eai_autotrace.instrumentation import deliveries
+from eai_autotrace.instrumentation.messaging import settlement as deliveries
 
 BROKER = {"messaging.system": "rabbitmq", "server.address": "broker", "server.port": 1}
 PUBLISH = "publish orders:created"

@@ -13,7 +13,7 @@ import pytest
 
 from eai_autotrace._testing.llm import Reply, events
 from eai_autotrace._testing.llm_replies import chat_chunk, chat_events, data, encode, message, named
-from eai_autotrace.instrumentors._llm_content import plain, to_json
+from eai_autotrace.instrumentors._llm.content import plain, to_json
 
 PIXEL = b"\x89PNG not really a picture"
 ENCODED = base64.b64encode(PIXEL).decode()
@@ -462,13 +462,13 @@ def test_an_unsampled_call_keeps_no_content(instrument, client, monkeypatch):
     from opentelemetry.sdk.trace import TracerProvider
     from opentelemetry.sdk.trace.sampling import ALWAYS_OFF
 
-    from eai_autotrace.instrumentors import _llm_call
+    from eai_autotrace.instrumentors._llm import inference
 
     kept = []
-    asked = _llm_call.Call.asked
+    asked = inference.Call.asked
     off = TracerProvider(sampler=ALWAYS_OFF, shutdown_on_exit=False).get_tracer("off")
     monkeypatch.setattr(
-        _llm_call.Call, "asked", lambda call: (asked(call), kept.append(call.prompt))
+        inference.Call, "asked", lambda call: (asked(call), kept.append(call.prompt))
     )
     monkeypatch.setattr(trace, "get_tracer", lambda *_, **__: off)
     instrument("openai", genai_content="SPAN_ONLY")
@@ -601,13 +601,13 @@ def test_half_a_character(instrument, client, spans, logs, llm_server, case):
 
 
 BROKEN = {
-    "a part": ("_llm_openai_content.text_part", {"gen_ai.input.messages", "gen_ai.usage"}),
-    "the messages": ("_llm_openai_content.chat_messages", {"gen_ai.output.messages"}),
-    "the answer": ("_llm_openai_content.chat_choices", {"gen_ai.input.messages", "gen_ai.usage"}),
-    "the JSON": ("_llm_recording.to_json", {"gen_ai.usage"}),
-    "the cost": ("_llm.Llm.cost", {"gen_ai.usage", "gen_ai.output.messages"}),
-    "the id": ("_llm_call.Call._identified", {"gen_ai.usage", "gen_ai.output.messages"}),
-    "the usage": ("_llm_call.Call._answered", {"gen_ai.response.id", "gen_ai.output.messages"}),
+    "a part": ("_llm.openai_content.text_part", {"gen_ai.input.messages", "gen_ai.usage"}),
+    "the messages": ("_llm.openai_content.chat_messages", {"gen_ai.output.messages"}),
+    "the answer": ("_llm.openai_content.chat_choices", {"gen_ai.input.messages", "gen_ai.usage"}),
+    "the JSON": ("_llm.recording.to_json", {"gen_ai.usage"}),
+    "the cost": ("_llm.operation.Llm.cost", {"gen_ai.usage", "gen_ai.output.messages"}),
+    "the id": ("_llm.inference.Call._identified", {"gen_ai.usage", "gen_ai.output.messages"}),
+    "the usage": ("_llm.inference.Call._answered", {"gen_ai.response.id", "gen_ai.output.messages"}),
 }
 
 

@@ -14,7 +14,7 @@ from opentelemetry import context
 
 from eai_autotrace._testing.llm import Reply, events
 from eai_autotrace._testing.llm_replies import USAGE, chat, chat_events, encode
-from eai_autotrace.instrumentors._llm_prices import Price, Prices, prices
+from eai_autotrace.instrumentors._llm.prices import Price, Prices, prices
 from eai_autotrace.semconv.genai import Usage
 
 ASK = {"model": "gpt-5", "messages": [{"role": "user", "content": "x"}]}

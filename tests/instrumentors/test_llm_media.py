@@ -13,7 +13,7 @@ import pytest
 
 from eai_autotrace._testing.llm import Reply, events
 from eai_autotrace._testing.llm_replies import encode, message, named, response
-from eai_autotrace.instrumentors._llm_content import to_json
+from eai_autotrace.instrumentors._llm.content import to_json
 
 PNG = b"\x89PNG" + random.Random(1).randbytes(400)
 PDF = b"%PDF-1.7 " + random.Random(2).randbytes(400)

@@ -213,8 +213,8 @@ MOST = 1_500
 
 
 def _live():
-    from eai_autotrace.instrumentation.bodies import _Watched
-    from eai_autotrace.instrumentation.fetches import Fetching
+    from eai_autotrace.instrumentation.shapes.response_body import _Watched
+    from eai_autotrace.instrumentation.shapes.streamed_request import Fetching
 
     kinds = (Fetching, _Watched)
     return [found for found in gc.get_objects() if issubclass(type(found), kinds)]

@@ -378,10 +378,10 @@ async def test_the_async_client_is_as_without_us(instrument, llm_server):
 
 
 CORE = (
-    "eai_autotrace.instrumentation.bodies",
-    "eai_autotrace.instrumentation.events",
-    "eai_autotrace.instrumentation.fetches",
-    "eai_autotrace.instrumentation.notices",
+    "eai_autotrace.instrumentation.shapes.response_body",
+    "eai_autotrace.instrumentors._llm.sse",
+    "eai_autotrace.instrumentation.shapes.streamed_request",
+    "eai_autotrace.instrumentation.shapes.notices",
     "eai_autotrace.semconv.genai",
 )
 FOLDER = Path(importlib.import_module("eai_autotrace.instrumentors.openai").__file__).parent

@@ -16,7 +16,7 @@ from opentelemetry.instrumentation.utils import suppress_instrumentation
 from opentelemetry.sdk._logs import LoggerProvider
 from opentelemetry.sdk._logs.export import InMemoryLogRecordExporter, SimpleLogRecordProcessor
 
-from eai_autotrace.instrumentors._logging import severity
+from eai_autotrace.instrumentors._logging.handler import severity
 
 
 @pytest.fixture

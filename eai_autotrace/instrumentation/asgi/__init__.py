@@ -1,0 +1,1 @@
+"""ASGI servers: requests and WebSocket connections from the first to the last message."""

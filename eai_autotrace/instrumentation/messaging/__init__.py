@@ -1,0 +1,1 @@
+"""Messages: sent, received, processed and settled."""

@@ -1,0 +1,160 @@
+"""The handling of one message: the operation that callbacks, loops and blocks have in common."""
+
+from __future__ import annotations
+
+from contextvars import ContextVar
+from dataclasses import dataclass
+from time import time_ns
+from typing import TYPE_CHECKING, Any, Final
+
+from eai_autotrace.instrumentation.active import NOTHING, Active, is_failure
+from eai_autotrace.instrumentation.messaging.settlement import Delivery, keep
+from eai_autotrace.instrumentation.operation import Operation
+from eai_autotrace.patching.guard import report
+from eai_autotrace.semconv.attributes import EAI_MESSAGING_SETTLEMENT
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from eai_autotrace.instrumentation.active import Tracing
+    from eai_autotrace.instrumentation.metrics import Measures
+    from eai_autotrace.patching.patch import Patch
+
+    Begin = Callable[[tuple[Any, ...], dict[str, Any]], Active]
+
+UNSETTLED: Final = "none"
+
+CURRENT: Final[ContextVar[Handling | None]] = ContextVar("eai_autotrace.handling", default=None)
+"""The handling whose callback runs."""
+
+
+@dataclass(slots=True)
+class HandlingOperation(Operation):
+    """
+    The handling of one message, described.
+
+    Other than an `Operation`, it has no attributes that are ``None``.
+
+    Attributes:
+        channel: The channel it came on.
+        tag: Its delivery tag; ``None`` where it needs no settlement.
+        queue: The name of its queue.
+        settlement: How it is settled already; ``None`` where it is not.
+    """
+
+    channel: Any = None
+    tag: int | None = None
+    queue: str = ""
+    settlement: str | None = None
+
+    def known_attributes(self) -> Any:
+        """The attributes, of which none is ``None``: they are not looked through once more."""
+        return self.attributes() if callable(self.attributes) else self.attributes
+
+
+class Handling(Active):
+    """
+    The handling of a message under way.
+
+    Attributes:
+        settlement: How the message was settled; ``None`` where messages are not, or it is not yet
+            known.
+        failure: An exception of the handling that the application, or the library, has caught.
+        is_until_settled: Whether the handling is over when the message is settled.
+        returned: When the code returned that the message was handed to, in nanoseconds since 1970;
+            ``None`` before, and where it had settled the message by then.
+    """
+
+    __slots__ = ("_is_kept", "failure", "is_until_settled", "returned", "settlement")
+
+    def __init__(self, operation: Operation, *more: Any) -> None:
+        super().__init__(operation, *more)
+        self.failure: BaseException | None = None
+        self.is_until_settled = False
+        self.returned: int | None = None
+        self._is_kept = False
+        if not isinstance(operation, HandlingOperation):
+            self.settlement: str | None = None
+            return
+        self.settlement = operation.settlement or UNSETTLED
+        if operation.tag is not None:
+            self._is_kept = True
+            keep(operation.channel, operation.tag, Delivery(operation.queue, self))
+
+    def settled(self, how: str) -> None:
+        """Take note of how the message is settled."""
+        self.settlement = how
+        if self.is_until_settled:
+            self.end()
+
+    def hand_on(self) -> None:
+        """
+        End it as the code returns that the message was handed to, unless that has not settled it.
+
+        Then others have the message: a worker that takes it from a queue, or whoever settles many
+        at once. It is handled until it is settled.
+        """
+        if self.settlement == UNSETTLED and self._is_kept and not self.ended:
+            self.returned = time_ns()
+            self.is_until_settled = True
+        else:
+            self.end()
+
+    def forget(self) -> None:
+        """End it, if only the settlement is waited for: that will not be known any more."""
+        self._is_kept = False
+        if self.returned is not None:
+            self.end(at=self.returned)
+
+    def abandon(self) -> None:
+        """End it as unfinished, or at the return of the code that the message was handed to."""
+        if self.returned is None:
+            super().abandon()
+        else:
+            self.end(at=self.returned)
+
+    def end(self, attributes: Mapping[str, Any] | None = None, at: int | None = None) -> None:
+        """End it: with the settlement, and as failed where a failure is known."""
+        if self.ended:
+            return
+        failure, self.failure = self.failure, None
+        if failure is not None and not is_failure(attributes):
+            self.fail(failure, attributes, at)
+            return
+        settlement = {EAI_MESSAGING_SETTLEMENT: self.settlement}
+        super().end({**attributes, **settlement} if attributes else settlement, at)
+
+
+def beginner(  # noqa: PLR0913, PLR0917 - what makes a handling
+    tracing: Tracing,
+    describe: Callable[..., Operation | None],
+    what: str,
+    patch: Patch,
+    measures: Measures | None,
+    hook: Callable[..., None] | None,
+) -> Begin:
+    """
+    A guarded start for the handling of messages.
+
+    Args:
+        tracing: The instrumentor's.
+        describe: Gets the arguments, the last of which is the message.
+        what: The activity, for the report of a failure.
+        patch: Nothing is started once it is removed.
+        measures: What is measured of each message.
+        hook: Called with the span and the message.
+    """
+    begin = tracing.beginner(describe, what, patch, measures, Handling)
+    if hook is None:
+        return begin
+
+    def begin_with_hook(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Active:
+        active = begin(args, kwargs)
+        try:
+            if active is not NOTHING:
+                hook(active.span, args[-1])
+        except Exception as failure:  # noqa: BLE001 - the boundary
+            report(what, failure)
+        return active
+
+    return begin_with_hook

@@ -1,0 +1,140 @@
+"""Receiving: calls that fetch a message, if there is one."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import wraps
+from typing import TYPE_CHECKING, Any, ClassVar, Final
+
+from eai_autotrace.instrumentation.active import NOTHING, Active
+from eai_autotrace.instrumentation.messaging.settlement import Delivery, keep
+from eai_autotrace.instrumentation.metrics import Recorder
+from eai_autotrace.patching.guard import guard, report
+from eai_autotrace.semconv.attributes import EAI_OUTCOME
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from opentelemetry.trace import SpanContext
+
+    from eai_autotrace.instrumentation.active import Tracing
+    from eai_autotrace.instrumentation.metrics import Measures
+    from eai_autotrace.instrumentation.operation import Operation
+    from eai_autotrace.patching.patch import Patch
+
+_EMPTY: Final = {EAI_OUTCOME: "empty"}
+
+
+@dataclass(frozen=True)
+class Received:
+    """
+    A message that was fetched.
+
+    Attributes:
+        name: The name of the span.
+        attributes: What is known of the message.
+        producer: The span that it comes from.
+        channel: The channel it came on.
+        tag: Its delivery tag; ``None`` where it needs no settlement.
+        queue: The name of its queue.
+    """
+
+    name: str
+    attributes: Mapping[str, Any]
+    producer: SpanContext | None
+    channel: Any
+    tag: int | None
+    queue: str
+
+
+class Receiving(Active):
+    """A call under way that fetches a message."""
+
+    counter: ClassVar[Recorder]
+    is_empty: ClassVar[Callable[[BaseException], bool]]
+
+    def found(self, received: Received | None) -> None:
+        """End it with what it has fetched."""
+        if received is None:
+            self.end(_EMPTY)
+            return
+        if received.tag is not None:
+            keep(received.channel, received.tag, Delivery(received.queue))
+        if self.is_recording:
+            self.span.update_name(received.name)
+            if received.producer is not None:
+                self.span.add_link(received.producer)
+        self.end(received.attributes)
+        context = self.context if self.is_recording else None
+        self.counter.end(self._measured, {}, 0, context)
+
+    def fail(
+        self,
+        error: BaseException,
+        attributes: Mapping[str, Any] | None = None,
+        at: int | None = None,
+    ) -> None:
+        """End it with the exception that the user's call raised."""
+        with guard("describing an exception"):
+            if type(self).is_empty(error):
+                self.end(_EMPTY, at)
+        super().fail(error, attributes, at)
+
+
+@dataclass(frozen=True)
+class Receive:
+    """
+    An ``async`` function that fetches a message.
+
+    Attributes:
+        module: The module that defines the function.
+        path: The function in that module.
+        describe: Has the signature of the function.
+        received: Gets what the call returned, and then the arguments; ``None`` where that is no
+            message.
+        is_empty: Tells an exception that says that there is none.
+        measures: What is measured of each call.
+        count: What is measured of each message, with the same values.
+    """
+
+    module: str
+    path: str
+    describe: Callable[..., Operation | None]
+    received: Callable[..., Received | None]
+    is_empty: Callable[[BaseException], bool]
+    measures: Measures
+    count: Measures
+
+    is_shared: ClassVar = False
+
+    def wrapper(self, patch: Patch, tracing: Tracing) -> Callable[..., Any]:
+        """The function that takes the original's place."""
+        what = f"tracing {self.module} {self.path}"
+        traits = {
+            "counter": Recorder(self.count, lambda: tracing.meter),
+            "is_empty": staticmethod(self.is_empty),
+        }
+        made = type("Receiving", (Receiving,), traits)
+        begin = tracing.beginner(self.describe, what, patch, self.measures, made)
+        received = self.received
+
+        @wraps(patch.original)
+        async def wrapper(*args: Any, **kwargs: Any) -> Any:
+            active: Any = begin(args, kwargs)
+            active.enter()
+            try:
+                result = await patch.original(*args, **kwargs)
+            except BaseException as error:
+                active.leave()
+                active.fail(error)
+                raise
+            active.leave()
+            try:
+                if active is not NOTHING:
+                    active.found(received(result, *args, **kwargs))
+            except Exception as failure:  # noqa: BLE001 - the boundary
+                report(what, failure)
+                active.end()
+            return result
+
+        return wrapper

@@ -1,0 +1,1 @@
+"""Shapes of targets: how the calls of a function become operations."""

@@ -1,0 +1,163 @@
+"""
+Callbacks that an object keeps and calls later, such as those for notifications.
+
+Each call is a span of a trace of its own, linked to the span that registered the callback. What is
+kept is equal to the application's callback, so that it is found when it is to be removed, tracing
+or not.
+"""
+
+from __future__ import annotations
+
+import inspect
+from dataclasses import dataclass
+from functools import wraps
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from opentelemetry import trace
+from opentelemetry.context import Context, attach, detach
+from opentelemetry.trace import Link
+
+from eai_autotrace.instrumentation.shapes.boundary import async_call, end_plainly, sync_call
+from eai_autotrace.patching.guard import guard
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from eai_autotrace.instrumentation.active import Tracing
+    from eai_autotrace.instrumentation.operation import Operation
+    from eai_autotrace.patching.patch import Patch
+
+    Describe = Callable[[tuple[Any, ...], Sequence[Link]], Operation | None]
+    Trace = Callable[["Callable[..., Any]"], "Traced"]
+
+
+class Traced:
+    """
+    A callback with a span around each call; equal to the callback itself.
+
+    Args:
+        callback: What the application has registered.
+        call: The callback in spans.
+    """
+
+    __slots__ = ("_call", "_callback")
+
+    def __init__(self, callback: Callable[..., Any], call: Callable[..., Any]) -> None:
+        self._callback = callback
+        self._call = call
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """Call it."""
+        return self._call(*args, **kwargs)
+
+    def __eq__(self, other: object) -> bool:
+        """Whether the other is the same callback, traced or not."""
+        return bool(self._callback == (other._callback if isinstance(other, Traced) else other))
+
+    def __hash__(self) -> int:
+        """The callback's."""
+        return hash(self._callback)
+
+    def __getattr__(self, name: str) -> Any:
+        """Whatever else is asked of the callback."""
+        return getattr(self._callback, name)
+
+
+@dataclass(frozen=True)
+class Registration:
+    """
+    An ``async`` method that registers a callback.
+
+    Attributes:
+        module: The module that defines the method.
+        path: The method in that module.
+        describe: Gets the arguments of a callback's call and the links; gives its operation.
+        replace: Gets what traces a callback, and then the method's arguments. Puts it in the place
+            of the callback in whatever has it now.
+    """
+
+    module: str
+    path: str
+    describe: Describe
+    replace: Callable[..., None]
+
+    is_shared: ClassVar = False
+
+    def wrapper(self, patch: Patch, tracing: Tracing) -> Callable[..., Any]:
+        """The function that takes the original's place."""
+        replace = self.replace
+        what = f"tracing the callback of {self.module} {self.path}"
+        begin_with = _beginner(self.describe, what, patch, tracing)
+
+        @wraps(patch.original)
+        async def wrapper(*args: Any, **kwargs: Any) -> Any:
+            result = await patch.original(*args, **kwargs)
+            with guard(what):
+                if patch.active:
+                    context = trace.get_current_span().get_span_context()
+                    links = (Link(context),) if context.is_valid else ()
+                    replace(_tracer(begin_with, links), *args, **kwargs)
+            return result
+
+        return wrapper
+
+
+@dataclass(frozen=True)
+class Dispatch:
+    """
+    A plain method that calls the callbacks, or has them called: outside of every trace.
+
+    Attributes:
+        module: The module that defines the method.
+        path: The method in that module.
+        describe: As that of `Registration`, for callbacks that were registered before it was
+            patched.
+        replace: Gets what traces a callback, and then the method's arguments. Puts it in the place
+            of those that are not traced.
+    """
+
+    module: str
+    path: str
+    describe: Describe
+    replace: Callable[..., None]
+
+    is_shared: ClassVar = False
+
+    def wrapper(self, patch: Patch, tracing: Tracing) -> Callable[..., Any]:
+        """The function that takes the original's place."""
+        replace = self.replace
+        what = f"tracing callbacks of {self.module} {self.path}"
+        begin_with = _beginner(self.describe, what, patch, tracing)
+
+        @wraps(patch.original)
+        def wrapper(*args: Any, **kwargs: Any) -> Any:
+            if not patch.active:
+                return patch.original(*args, **kwargs)
+            with guard(what):
+                replace(_tracer(begin_with, ()), *args, **kwargs)
+            # The context is that of whoever opened the connection.
+            token = attach(Context())
+            try:
+                return patch.original(*args, **kwargs)
+            finally:
+                with guard(what):
+                    detach(token)
+
+        return wrapper
+
+
+def _beginner(
+    describe: Describe, what: str, patch: Patch, tracing: Tracing
+) -> Callable[[Sequence[Link]], Any]:
+    def begin_with(links: Sequence[Link]) -> Any:
+        return tracing.beginner(lambda *args: describe(args, links), what, patch)
+
+    return begin_with
+
+
+def _tracer(begin_with: Callable[[Sequence[Link]], Any], links: Sequence[Link]) -> Trace:
+    def traced(callback: Callable[..., Any]) -> Traced:
+        shape = async_call if inspect.iscoroutinefunction(callback) else sync_call
+        return Traced(callback, wraps(callback)(shape(callback, begin_with(links), end_plainly)))
+
+    return traced

@@ -1,0 +1,243 @@
+"""
+Bodies of responses: byte streams that somebody watches while the application reads them.
+
+A watched body takes the place of the library's own, below everything that the application sees. It
+is of the same kinds as the one it stands for, and has its attributes. No context is held between
+chunks: the application's code runs there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator
+from functools import lru_cache
+from time import time_ns
+from typing import TYPE_CHECKING, Any, Protocol
+
+from eai_autotrace.instrumentation.active import ABANDONED
+from eai_autotrace.instrumentation.shapes.streamed_request import Fetching
+from eai_autotrace.patching.guard import report
+from eai_autotrace.semconv.attributes import EAI_OUTCOME
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Iterator, Mapping
+
+
+class Watcher(Protocol):
+    """
+    Who watches a body. What these raise is reported, and costs the application nothing.
+
+    After `read`, `failed`, `closed` or `dropped` others of them may follow: a body that has been
+    read is closed, too.
+    """
+
+    def chunk(self, chunk: bytes) -> bytes:
+        """What to hand on for a chunk; may be nothing, while it is held back."""
+
+    def held(self) -> bytes:
+        """What was held back, and is to be handed on now that no more comes."""
+
+    def read(self) -> None:
+        """The body has been read to its end."""
+
+    def failed(self, error: BaseException) -> None:
+        """Reading the body has failed, or was cancelled."""
+
+    def closed(self) -> None:
+        """The body is being closed."""
+
+    def dropped(self) -> None:
+        """The body, or the reading of it, was let go of."""
+
+
+class _Watched:
+    """A body and who watches it."""
+
+    def __init__(self, body: Any, watcher: Watcher) -> None:
+        self._body = body
+        self._watcher = watcher
+
+    def __getattr__(self, name: str) -> Any:
+        if name == "_body":  # not yet made: a copy is being made of it
+            raise AttributeError(name)
+        return getattr(self._body, name)
+
+    def __del__(self) -> None:
+        self._tell("dropped")
+
+    def _held(self) -> bytes:
+        try:
+            return self._watcher.held()
+        except Exception as failure:  # noqa: BLE001 - the boundary
+            report("watching a response", failure)
+            return b""
+
+    def _tell(self, what: str, *about: Any) -> None:
+        try:
+            getattr(self._watcher, what)(*about)
+        except Exception as failure:  # noqa: BLE001 - the boundary
+            report("watching a response", failure)
+
+
+class _WatchedSync(_Watched):
+    """A body that is read by ``for``."""
+
+    def __iter__(self) -> Iterator[bytes]:
+        watch = self._watcher.chunk
+        try:
+            for chunk in self._body:
+                try:
+                    handed = watch(chunk)
+                except Exception as failure:  # noqa: BLE001 - the boundary
+                    report("watching a response", failure)
+                    handed = chunk
+                if handed:
+                    yield handed
+        except GeneratorExit:
+            self._tell("dropped")
+            raise
+        except BaseException as error:
+            rest = self._held()
+            if rest:
+                yield rest
+            self._tell("failed", error)
+            raise
+        rest = self._held()
+        if rest:
+            yield rest
+        self._tell("read")
+
+    def close(self) -> None:
+        """Close the body."""
+        self._tell("closed")
+        self._body.close()
+
+
+class _WatchedAsync(_Watched):
+    """A body that is read by ``async for``."""
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        watch = self._watcher.chunk
+        chunks = self._body.__aiter__()
+        try:
+            async for chunk in chunks:
+                try:
+                    handed = watch(chunk)
+                except Exception as failure:  # noqa: BLE001 - the boundary
+                    report("watching a response", failure)
+                    handed = chunk
+                if handed:
+                    yield handed
+        except GeneratorExit:
+            self._tell("dropped")
+            raise
+        except BaseException as error:
+            rest = self._held()
+            if rest:
+                yield rest
+            self._tell("failed", error)
+            raise
+        finally:
+            # In the task that reads it; the event loop would close it later, in another one.
+            if isinstance(chunks, AsyncGenerator):
+                await chunks.aclose()
+        rest = self._held()
+        if rest:
+            yield rest
+        self._tell("read")
+
+    async def aclose(self) -> None:
+        """Close the body."""
+        self._tell("closed")
+        await self._body.aclose()
+
+
+@lru_cache(maxsize=16)
+def _kind(kinds: tuple[type, ...]) -> type:
+    return type("WatchedBody", kinds, {})
+
+
+def watched(body: Any, watcher: Watcher, sync_kind: type, async_kind: type) -> Any:
+    """
+    A body that tells somebody what is read of it.
+
+    Args:
+        body: The library's body.
+        watcher: Who is told.
+        sync_kind: The library's class of bodies read by ``for``, and closed by ``close()``.
+        async_kind: That of bodies read by ``async for``, and closed by ``aclose()``.
+
+    Raises:
+        TypeError: The body is of neither kind.
+    """
+    ours: tuple[type, ...] = ()
+    theirs: tuple[type, ...] = ()
+    if isinstance(body, sync_kind):
+        ours, theirs = (_WatchedSync,), (sync_kind,)
+    if isinstance(body, async_kind):
+        ours, theirs = (*ours, _WatchedAsync), (*theirs, async_kind)
+    if not ours:
+        raise TypeError(f"{type(body).__qualname__} is no body of a response")
+    return _kind(ours + theirs)(body, watcher)
+
+
+class Reading(Fetching):
+    """
+    A request that ends with its response's body, of which it wants to know nothing else.
+
+    Attributes:
+        learnt: What is known of the response, for its end.
+        heard: When the last bytes of the response came, in nanoseconds since 1970.
+    """
+
+    __slots__ = ("heard", "learnt")
+
+    def __init__(self, *args: Any) -> None:
+        super().__init__(*args)
+        self.learnt: Mapping[str, Any] = {}
+        self.heard: int | None = None
+
+    def watch(self, body: Any, sync_kind: type, async_kind: type) -> Any:
+        """A body in place of a library's, with which the request ends; see `watched`."""
+        body = watched(body, self, sync_kind, async_kind)
+        self.heard = time_ns()
+        self.is_watching = True
+        return body
+
+    def end(self, attributes: Mapping[str, Any] | None = None, at: int | None = None) -> None:
+        """End it with what is known."""
+        super().end({**self.learnt, **attributes} if attributes else self.learnt, at)
+
+    def abandon(self) -> None:
+        """
+        End what its owner let go of unfinished: when the last of it came.
+
+        It may be noticed much later, by the garbage collector or at the end of the process.
+        """
+        if not self.ended:
+            self.end({EAI_OUTCOME: ABANDONED}, self.heard)
+
+    def chunk(self, chunk: bytes) -> bytes:
+        """Hand on what comes."""
+        self.heard = time_ns()
+        return chunk
+
+    def held(self) -> bytes:
+        """Nothing is held back."""
+        return b""
+
+    def read(self) -> None:
+        """All has come."""
+        self.end()
+
+    def failed(self, error: BaseException) -> None:
+        """It was cut, or the task was cancelled."""
+        self.fail(error)
+
+    def closed(self) -> None:
+        """It is closed, maybe before its end."""
+        if not self.ended:
+            self.end({EAI_OUTCOME: "closed"})
+
+    def dropped(self) -> None:
+        """The application has let go of it."""
+        self.abandon()

@@ -1,0 +1,254 @@
+"""
+Fetches: calls that send a request, whose span lasts until the response's body has been read.
+
+A library's function that sends a request returns as soon as the response has begun. What it cost
+comes at the end of the body. `Fetch` is such a function. A subclass of `Fetching` gets the response
+in `returned`. Where it sets `is_watching`, the span lasts until the body has been read; otherwise it
+ends when the function returns.
+"""
+
+from __future__ import annotations
+
+import inspect
+from contextvars import ContextVar
+from dataclasses import dataclass
+from functools import wraps
+from time import time_ns
+from typing import TYPE_CHECKING, Any, ClassVar, Final
+
+from opentelemetry.trace import INVALID_SPAN
+
+from eai_autotrace.instrumentation.active import NOTHING, Active, get_current, is_suppressed
+from eai_autotrace.instrumentation.operation import Operation
+from eai_autotrace.instrumentation.shapes.boundary import async_call, sync_call
+from eai_autotrace.patching.guard import report
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from contextvars import Token
+
+    from eai_autotrace.instrumentation.active import Tracing
+    from eai_autotrace.instrumentation.arguments import Arguments
+    from eai_autotrace.instrumentation.metrics import Measures, Recorder
+    from eai_autotrace.patching.patch import Patch
+
+_CURRENT: Final[ContextVar[Fetching | None]] = ContextVar("eai_autotrace.fetch", default=None)
+# Whether the request that is sent is one of a function whose traced ones cover HTTP, and not traced.
+_COVERED: Final[ContextVar[bool]] = ContextVar("eai_autotrace.covered", default=False)
+
+
+@dataclass(slots=True)
+class FetchOperation(Operation):
+    """
+    One request.
+
+    Attributes:
+        has_span: Whether it gets a span; one that gets none is followed all the same.
+        has_measures: Whether it is measured.
+    """
+
+    has_span: bool = True
+    has_measures: bool = True
+
+
+class Fetching(Active):
+    """
+    A request under way, from the call until the response's body has been read.
+
+    Attributes:
+        is_watching: Whether it ends with the body, and not when the function returns.
+        covers_http: Whether the HTTP requests below it are its own, also where it gets no span.
+    """
+
+    __slots__ = ("_current", "is_watching")
+
+    covers_http: ClassVar = False
+
+    def __init__(self, *args: Any) -> None:
+        super().__init__(*args)
+        self.is_watching = False
+        self._current: Any = None
+
+    def enter(self) -> None:
+        """Make it the current one of this task, too."""
+        super().enter()
+        self._current = _CURRENT.set(self)
+
+    def leave(self) -> None:
+        """Give back the one that was current before. Same task, same frame."""
+        current, self._current = self._current, None
+        if current is not None:
+            _give_back(current)
+        super().leave()
+
+    def returned(self, result: Any) -> None:  # noqa: ARG002 - others look at it
+        """End with what the function returned, unless the body is still to be read."""
+        if not self.is_watching:
+            self.end()
+
+
+class _Unseen(Active):
+    """
+    A request that is none of ours; a fetch around it is hidden.
+
+    Args:
+        covers_http: Whether the HTTP requests below it belong to it.
+    """
+
+    __slots__ = ("_covered", "_covers", "_hidden")
+
+    def __init__(self, *, covers_http: bool) -> None:
+        tracing: Any = None
+        super().__init__(Operation(""), INVALID_SPAN, get_current(), 0, tracing, None)
+        self.ended = True
+        self._covers = covers_http
+        self._hidden: Any = None
+        self._covered: Any = None
+
+    def enter(self) -> None:
+        self._hidden = _CURRENT.set(None)
+        self._covered = _COVERED.set(self._covers)
+
+    def leave(self) -> None:
+        _give_back(self._hidden)
+        _give_back(self._covered)
+
+
+def _give_back(token: Token[Any]) -> None:
+    try:  # noqa: SIM105 - costs less than `suppress`
+        token.var.reset(token)
+    except Exception:  # noqa: BLE001, S110
+        # A coroutine that is closed elsewhere, see `Active.leave`.
+        pass
+
+
+def current_fetch() -> Fetching | None:
+    """The fetch whose request is being sent in this task; none once its function has returned."""
+    return _CURRENT.get()
+
+
+def covers_http() -> bool:
+    """Whether the HTTP request that is being sent belongs to a fetch, one with a span or without."""
+    current = _CURRENT.get()
+    return _COVERED.get() if current is None else current.covers_http
+
+
+@dataclass(frozen=True)
+class Fetch:
+    """
+    A function, plain or ``async``, that sends a request.
+
+    Attributes:
+        module: The module that defines the function.
+        path: The function in that module.
+        describe: Has the signature of the function. Gives the operation, or ``None`` for no span.
+        made: The class of a request under way.
+        measures: What is measured of each request.
+        arguments: Gets the request under way and the call's arguments, and gives those to call the
+            function with. What was passed in stays as it is.
+    """
+
+    module: str
+    path: str
+    describe: Callable[..., FetchOperation | None]
+    made: type[Fetching] = Fetching
+    measures: Measures | None = None
+    arguments: Callable[[Any, tuple[Any, ...], dict[str, Any]], Arguments] | None = None
+
+    is_shared: ClassVar = False
+
+    def wrapper(self, patch: Patch, tracing: Tracing) -> Callable[..., Any]:
+        """The function that takes the original's place."""
+        original = patch.original
+        shape = async_call if inspect.iscoroutinefunction(original) else sync_call
+        return wraps(original)(shape(self._call(patch), self._beginner(patch, tracing), _end))
+
+    def _beginner(
+        self, patch: Patch, tracing: Tracing
+    ) -> Callable[[tuple[Any, ...], dict[str, Any]], Active]:
+        recorder = tracing.recorder(self.measures)
+        what = f"tracing {self.module} {self.path}"
+        covers = getattr(self.made, "covers_http", False)
+
+        def begin(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Active:
+            active: Active = NOTHING
+            try:
+                operation = self.describe(*args, **kwargs) if patch.active else None
+                if operation is not None:
+                    active = self._start(operation, tracing, recorder)
+            except Exception as failure:  # noqa: BLE001 - the boundary
+                report(what, failure)
+            if active is NOTHING and (covers or _CURRENT.get() is not None):
+                return _Unseen(covers_http=covers)
+            return active
+
+        return begin
+
+    def _start(
+        self, operation: FetchOperation, tracing: Tracing, recorder: Recorder | None
+    ) -> Active:
+        measured = recorder if operation.has_measures else None
+        if operation.has_span:
+            return tracing.start(operation, measured, self.made)
+        if is_suppressed():
+            return NOTHING
+        return self.made(operation, INVALID_SPAN, get_current(), time_ns(), tracing, measured)
+
+    def _call(self, patch: Patch) -> Callable[..., Any]:
+        arguments = self.arguments
+        what = f"preparing {self.module} {self.path}"
+
+        def call(*args: Any, **kwargs: Any) -> Any:
+            fetching = _CURRENT.get()
+            if fetching is not None and arguments is not None:
+                try:
+                    args, kwargs = arguments(fetching, args, kwargs)
+                except Exception as failure:  # noqa: BLE001 - the boundary
+                    report(what, failure)
+            return patch.original(*args, **kwargs)
+
+        return call
+
+
+def _end(active: Active, result: Any) -> None:
+    if active.ended or not isinstance(active, Fetching):
+        return
+    try:
+        active.returned(result)
+    except Exception as failure:  # noqa: BLE001 - the boundary
+        report("reading a response", failure)
+        active.end()
+
+
+@dataclass(frozen=True)
+class Displaced:
+    """
+    A function of a library's own telemetry that stays silent where ours speaks.
+
+    Attributes:
+        module: The module that has the function.
+        path: The function in that module.
+        when: Whether it is to stay silent now; gets the function's arguments.
+        result: What its callers then get: what it gives where its telemetry is switched off.
+    """
+
+    module: str
+    path: str
+    when: Callable[..., bool]
+    result: Any = None
+
+    is_shared: ClassVar = False
+
+    def wrapper(self, patch: Patch, tracing: Tracing) -> Callable[..., Any]:  # noqa: ARG002
+        """The function that takes the original's place."""
+
+        @wraps(patch.original)
+        def wrapper(*args: Any, **kwargs: Any) -> Any:
+            try:
+                if patch.active and self.when(*args, **kwargs):
+                    return self.result
+            except Exception as failure:  # noqa: BLE001 - the boundary
+                report(f"displacing {self.module} {self.path}", failure)
+            return patch.original(*args, **kwargs)
+
+        return wrapper

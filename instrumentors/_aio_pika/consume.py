@@ -1,0 +1,163 @@
+"""Consuming: callbacks, loops, and blocks around messages that were fetched one by one."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING, Any, Final
+
+from opentelemetry.trace import SpanKind
+
+from eai_autotrace.instrumentation import Handler, Items, ItemsEnd, Operation, hook
+from eai_autotrace.instrumentation.messaging.consume import announce_end
+from eai_autotrace.instrumentation.messaging.process import HandlingOperation
+from eai_autotrace.instrumentation.messaging.process_block import Block, BlockEnd
+from eai_autotrace.instrumentation.messaging.receive import Receive, Received
+from eai_autotrace.instrumentation.messaging.settlement import Delivery, find
+from eai_autotrace.instrumentation.shapes.notices import Completed
+from eai_autotrace.instrumentors._aio_pika.destination import (
+    PROCESS,
+    PROCESS_RECEIVED,
+    RECEIVE,
+    RECEIVED,
+    broker_of,
+    channel_of,
+    excluder,
+    route,
+)
+from eai_autotrace.instrumentors._aio_pika.message import (
+    attributes_of,
+    links_of,
+    producer_of,
+    route_of,
+    without_span,
+)
+from eai_autotrace.semconv import rabbitmq as messages
+
+if TYPE_CHECKING:
+    from eai_autotrace.config import Config
+    from eai_autotrace.instrumentation.instrumentor import AnyTarget
+
+_QUEUE: Final = "aio_pika.queue"
+_MESSAGE: Final = "aio_pika.message"
+_EXCEPTION: Final = "messaging.process.exception"
+_AUTOMATIC: Final = "automatic"
+
+
+def targets(config: Config) -> tuple[AnyTarget, ...]:
+    """The functions by which messages come to the application."""
+    consuming = Consuming(config)
+    users = hook(config.messaging_process_hook, "OTEL_EAI_MESSAGING_PROCESS_HOOK")
+    return (
+        Handler(
+            _QUEUE, "Queue.consume", "callback", consuming.callback, _is_librarys, PROCESS, users
+        ),
+        Completed(_QUEUE, "QueueIterator.__aenter__", announce_end),
+        Items(_QUEUE, "QueueIterator.__anext__", consuming.item, PROCESS, users),
+        Items(
+            "aio_pika.robust_queue",
+            "RobustQueueIterator.__anext__",
+            consuming.item,
+            PROCESS,
+            users,
+        ),
+        ItemsEnd(_QUEUE, "QueueIterator.close"),
+        ItemsEnd(_QUEUE, "QueueIterator.__aexit__"),
+        Receive(_QUEUE, "Queue.get", consuming.get, _got, _is_empty, RECEIVE, RECEIVED),
+        Block(
+            _MESSAGE,
+            "ProcessContext.__aenter__",
+            _delivery_of,
+            consuming.block,
+            PROCESS_RECEIVED,
+            users,
+        ),
+        BlockEnd(_MESSAGE, "ProcessContext.__aexit__", _delivery_of),
+    )
+
+
+class Consuming:
+    """
+    Describes what is consumed under some settings.
+
+    Args:
+        config: The settings.
+    """
+
+    def __init__(self, config: Config) -> None:
+        self._excludes = excluder(config.messaging_excluded_queues)
+        self._continues = config.messaging_consumer_trace == "continue"
+
+    def callback(self, queue: Any, message: Any) -> HandlingOperation | None:
+        """A message that a callback handles."""
+        return None if self._excludes(queue.name) else self._process(queue.name, message)
+
+    def item(self, iterator: Any, message: Any) -> HandlingOperation | None:
+        """A message that a loop's body handles."""
+        return self.callback(iterator._amqp_queue, message)  # noqa: SLF001
+
+    def block(self, delivery: Delivery, _: Any, message: Any) -> HandlingOperation | None:
+        """A message that was fetched, and that a block handles."""
+        return self._process(delivery.queue, message)
+
+    def _process(self, queue: str, message: Any) -> HandlingOperation:
+        channel = channel_of(message)
+        known = route_of("process", "process", message, queue, broker_of(channel))
+        context = messages.context_of(message.headers)
+        is_settled = message.processed
+        return HandlingOperation(
+            known.name,
+            SpanKind.CONSUMER,
+            partial(attributes_of, message, known),
+            context if self._continues else without_span(context),
+            links_of(producer_of(context)),
+            known.measured,
+            _EXCEPTION,
+            None,
+            channel,
+            None if is_settled else message.delivery_tag,
+            queue,
+            _AUTOMATIC if is_settled else None,
+        )
+
+    def get(self, queue: Any, **_: object) -> Operation | None:
+        """Fetching a message, if there is one."""
+        if self._excludes(queue.name):
+            return None
+        known = route("get", "receive", "", "", queue.name, broker_of(queue.channel))
+        return Operation(known.name, SpanKind.CLIENT, known.attributes, measured=known.measured)
+
+
+def _got(message: Any, queue: Any, **_: object) -> Received | None:
+    """The message that was fetched."""
+    if message is None:
+        return None
+    channel = channel_of(message)
+    known = route_of("get", "receive", message, queue.name, broker_of(channel))
+    return Received(
+        known.name,
+        attributes_of(message, known),
+        producer_of(messages.context_of(message.headers)),
+        channel,
+        None if message.processed else message.delivery_tag,
+        queue.name,
+    )
+
+
+def _is_empty(error: BaseException) -> bool:
+    return type(error).__name__ == "QueueEmpty"
+
+
+def _is_librarys(callback: Any) -> bool:
+    """
+    Whether a callback is one with which aio-pika only passes messages on.
+
+    One fills the buffer of an iterator, one wakes up whoever waits for a reply in the RPC pattern.
+    """
+    owner = getattr(callback, "__self__", None)
+    is_reply = getattr(callback, "__name__", None) == "on_result_message"
+    return hasattr(owner, "_amqp_queue") or (is_reply and hasattr(owner, "result_queue"))
+
+
+def _delivery_of(manager: Any) -> Delivery | None:
+    message = manager.message
+    return find(channel_of(message), message.delivery_tag)

@@ -1,0 +1,1 @@
+"""What FastAPI and Starlette have in common: descriptions of requests, routes, settings."""

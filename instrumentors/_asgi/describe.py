@@ -1,0 +1,216 @@
+"""What FastAPI and Starlette have in common: requests and connections."""
+
+from __future__ import annotations
+
+import re
+from functools import partial
+from typing import TYPE_CHECKING, Any, Final
+
+from opentelemetry import context
+from opentelemetry.propagators.textmap import Getter
+from opentelemetry.trace import SpanKind
+
+from eai_autotrace.instrumentation import (
+    Operation,
+    Server,
+    WebSockets,
+    hook,
+    propagation,
+)
+from eai_autotrace.instrumentors._asgi.settings import CONNECTIONS, capture, measures, responses
+from eai_autotrace.semconv import forwarded, http
+from eai_autotrace.semconv.attributes import (
+    NETWORK_PROTOCOL_NAME,
+)
+from eai_autotrace.semconv.forwarded import Origin
+from eai_autotrace.semconv.http import Headers
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, MutableMapping
+
+    from opentelemetry.context import Context
+
+    from eai_autotrace.config import Config
+
+    Scope = MutableMapping[str, Any]
+    Pairs = Iterable[tuple[bytes, bytes]]
+
+_WEBSOCKET: Final = "WEBSOCKET"
+# What OpenTelemetry's instrumentors set on an application that a program hands to them.
+_INSTRUMENTED: Final = "_is_instrumented_by_opentelemetry"
+# The name of an exception that nobody handles.
+EXCEPTION: Final = "http.server.request.exception"
+
+
+class _HeaderGetter(Getter[Headers]):
+    """Reads request headers for propagators."""
+
+    def get(self, carrier: Headers, key: str) -> list[str] | None:
+        # Headers of one name are one, says RFC 9110; some propagators read the first one only.
+        values = carrier.get_all(key.lower().encode("latin-1"))
+        return [",".join(values)] if values else None
+
+    def keys(self, carrier: Headers) -> list[str]:
+        return carrier.names()
+
+
+_GETTER = _HeaderGetter()
+
+
+class Requests:
+    """
+    Describes requests and connections under some settings.
+
+    Args:
+        config: The settings.
+        excluded: Patterns of URLs that are left out.
+    """
+
+    def __init__(self, config: Config, excluded: tuple[str, ...] | None) -> None:
+        patterns = config.excluded_urls if excluded is None else excluded
+        self._excluded = re.compile("|".join(f"(?:{p})" for p in patterns)) if patterns else None
+        self._methods = frozenset(config.http_known_methods)
+        self._forwarded = forwarded.NAMES if config.http_trust_forwarded else frozenset()
+        self._captured = capture(config, "request", config.http_request_headers)
+        self._config = config
+
+    def request(self, scope: Scope) -> Operation | None:
+        """The operation of an HTTP request."""
+        pairs = _pairs(scope)
+        if self._excluded is not None and self._excluded.search(_url(scope)):
+            return None
+        method = scope["method"]
+        if method not in self._methods:
+            method = http.OTHER_METHOD
+        parent, origin = self._told(pairs)
+        return Operation(
+            "HTTP" if method == http.OTHER_METHOD else method,
+            SpanKind.SERVER,
+            partial(self._attributes, scope, pairs, method, origin),
+            parent,
+            (),
+            (method, origin.scheme or scope.get("scheme") or "http", scope.get("http_version")),
+            EXCEPTION,
+        )
+
+    def connection(self, scope: Scope) -> Operation | None:
+        """The operation of a WebSocket connection."""
+        pairs = _pairs(scope)
+        if self._excluded is not None and self._excluded.search(_url(scope)):
+            return None
+        parent, origin = self._told(pairs)
+        # Proxies call it by the scheme of the request that it began with.
+        scheme = (origin.scheme or scope.get("scheme") or "ws").replace("http", "ws")
+        origin = origin._replace(scheme=scheme)
+        attributes = self._attributes({"method": "GET", **scope}, pairs, "GET", origin)
+        return Operation(
+            _WEBSOCKET,
+            SpanKind.SERVER,
+            {**attributes, NETWORK_PROTOCOL_NAME: "websocket"},
+            parent,
+            (),
+            (scheme,),
+            EXCEPTION,
+        )
+
+    def _told(self, pairs: Pairs) -> tuple[Context | None, Origin]:
+        """The context of the caller, and what proxies say: mostly a look at a few names."""
+        propagator, _, fields, _ = propagation.current()
+        trusted = self._forwarded
+        for name, _ in pairs:
+            if name in fields or name in trusted:
+                break
+        else:
+            return None, _DIRECT
+        headers = Headers(pairs)
+        return (
+            propagator.extract(headers, context.get_current(), _GETTER)
+            if headers.has_any(fields)
+            else None,
+            forwarded.origin_of(headers) if headers.has_any(trusted) else _DIRECT,
+        )
+
+    def _attributes(
+        self, scope: Scope, pairs: Pairs, method: str, origin: Origin
+    ) -> dict[str, Any]:
+        attributes = http.server_attributes(scope, Headers(pairs), method, origin)
+        if self._captured is not None:
+            attributes |= self._captured.attributes(pairs)
+        return attributes
+
+    def complete(self, scope: Scope, span: Any) -> None:
+        """Give another project's server span the attributes that it lacks."""
+        if getattr(span, "kind", None) is SpanKind.SERVER and span.is_recording():
+            pairs = _pairs(scope)
+            found = self._attributes(scope, pairs, scope["method"], self._told(pairs)[1])
+            known = span.attributes or {}
+            span.set_attributes(
+                {k: v for k, v in found.items() if v is not None and k not in known}
+            )
+
+    def server(
+        self, module: str, path: str, wanted: Callable[[Any, Scope], bool], **more: Any
+    ) -> Server:
+        """
+        The target of an application class.
+
+        Args:
+            module: The module that defines it.
+            path: Its ``__call__``.
+            wanted: Gets the application and the scope; whether they get a span.
+            more: Further arguments of `Server`.
+        """
+
+        def request(app: Any, scope: Scope) -> Operation | None:
+            return self.request(scope) if wanted(app, scope) else None
+
+        def connection(app: Any, scope: Scope) -> Operation | None:
+            return self.connection(scope) if wanted(app, scope) else None
+
+        config = self._config
+        return Server(
+            module,
+            path,
+            request,
+            measures(config.http_metrics),
+            hook=hook(config.http_request_hook, "OTEL_EAI_HTTP_SERVER_REQUEST_HOOK"),
+            responses=responses(config),
+            websockets=WebSockets(connection, CONNECTIONS, config.websocket_message_spans),
+            **more,
+        )
+
+
+def is_instrumented(app: Any) -> bool:
+    """
+    Whether OpenTelemetry's own instrumentor traces an application, to which the program handed it.
+
+    It cannot where the middleware was built before, as it is when the lifespan begins.
+    """
+    if not getattr(app, _INSTRUMENTED, False):
+        return False
+    layer = getattr(app, "middleware_stack", None)
+    if layer is None:
+        return True
+    while layer is not None and not type(layer).__module__.startswith("opentelemetry."):
+        layer = getattr(layer, "app", None)
+    return layer is not None
+
+
+_DIRECT: Final = Origin()
+
+
+def _pairs(scope: Scope) -> Pairs:
+    """The headers, which may be an iterator: then they are kept for the application, as a list."""
+    pairs: Pairs = scope.get("headers") or ()
+    if not isinstance(pairs, (list, tuple)):
+        pairs = scope["headers"] = list(pairs)
+    return pairs
+
+
+def _url(scope: Scope) -> str:
+    """The whole URL, as patterns that leave requests out expect it."""
+    headers = Headers(scope.get("headers") or ())
+    host = headers.get(b"host") or ":".join(str(p) for p in scope.get("server") or () if p)
+    query = (scope.get("query_string") or b"").decode("latin-1")
+    url = f"{scope.get('scheme') or 'http'}://{host}{scope['path']}"
+    return f"{url}?{query}" if query else url

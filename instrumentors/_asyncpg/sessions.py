@@ -1,0 +1,217 @@
+"""
+What is known of connections to PostgreSQL while they are open.
+
+A `Server` has what all connections to one database have in common, with the operations of the
+queries seen last: most queries cost one look-up. A `Session` is one connection. It is an attribute
+of the connection's protocol object, which asyncpg makes once for each and never hands out; the
+connection itself has no room for one.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from weakref import WeakValueDictionary
+
+from opentelemetry.trace import SpanKind
+
+from eai_autotrace.instrumentation import KnownOperation, Operation
+from eai_autotrace.semconv import sql
+from eai_autotrace.semconv.attributes import (
+    DB_NAMESPACE,
+    DB_QUERY_SUMMARY,
+    DB_QUERY_TEXT,
+    DB_SYSTEM_NAME,
+    EAI_DB_POOL_WAIT_TIME,
+    NETWORK_PEER_ADDRESS,
+    NETWORK_PEER_PORT,
+    SERVER_ADDRESS,
+    SERVER_PORT,
+)
+
+if TYPE_CHECKING:
+    from eai_autotrace.instrumentation.shapes.multi_call import Whole
+
+POSTGRESQL: Final = "postgresql"
+MEASURED: Final = (DB_NAMESPACE, DB_QUERY_SUMMARY, SERVER_ADDRESS, SERVER_PORT)
+"""What the values in `Operation.measured` are."""
+
+_SESSION: Final = "_eai_session"
+_DEFAULT_PORT: Final = 5432
+_MOST_QUERIES: Final = 512
+# What a nested transaction asks for, in asyncpg's words.
+_ISOLATION: Final = "SHOW transaction_isolation;"
+# Names that asyncpg makes up, a new one each time.
+_UNIQUE: Final = "__asyncpg_"
+_BEGINNINGS: Final = frozenset({"BEGIN", "START"})
+_ENDINGS: Final = frozenset({"COMMIT", "END", "ROLLBACK", "ABORT"})
+
+
+class Statement(NamedTuple):
+    """
+    A query text, read.
+
+    Attributes:
+        operation: Its span.
+        kind: ``"begin"`` and ``"end"`` of a transaction; ``"internal"`` for what nobody wrote;
+            empty for all others.
+    """
+
+    operation: Operation
+    kind: str
+
+
+class Server:
+    """
+    One database on one server, at one address of that server.
+
+    Args:
+        address: Host and port, or the path of a unix socket.
+        database: The database's name.
+        peer: What the transport says of the other side.
+    """
+
+    def __init__(self, address: Any, database: str | None, peer: Any) -> None:
+        # A unix socket's address is its path.
+        host, port = address[:2] if isinstance(address, tuple) else (address, None)
+        self.name = f"{host}:{port}/{database}" if port else f"{host}/{database}"
+        peer_host, peer_port = peer[:2] if isinstance(peer, (tuple, list)) else (peer, None)
+        if port == _DEFAULT_PORT:
+            port = None
+        known = {
+            DB_SYSTEM_NAME: POSTGRESQL,
+            DB_NAMESPACE: database,
+            SERVER_ADDRESS: host,
+            SERVER_PORT: port,
+            NETWORK_PEER_ADDRESS: peer_host if isinstance(peer_host, str) else None,
+            NETWORK_PEER_PORT: peer_port,
+        }
+        self.attributes = {key: value for key, value in known.items() if value}
+        self._measured = (database, host, port)
+        self.statement = lru_cache(maxsize=_MOST_QUERIES)(self.read)
+
+    def read(self, query: str) -> Statement:
+        """Read a query text; `statement` remembers what it has read."""
+        summary, text = sql.read(query)
+        operation = self.operation(summary, text)
+        first = summary.partition(" ")[0].upper()
+        kind = ""
+        if query == _ISOLATION or not text.strip("; \r\n\t"):
+            kind = "internal"
+        elif first in _BEGINNINGS:
+            kind = "begin"
+        elif first in _ENDINGS and " " not in summary:
+            kind = "end"
+        return Statement(operation, kind)
+
+    def operation(self, summary: str, text: str | None, **more: Any) -> Operation:
+        """An operation with all that is known of the server."""
+        known = {**self.attributes, DB_QUERY_SUMMARY: summary, DB_QUERY_TEXT: text, **more}
+        database, host, port = self._measured
+        return KnownOperation(
+            name=summary or database or POSTGRESQL,
+            kind=SpanKind.CLIENT,
+            attributes={key: value for key, value in known.items() if value},
+            measured=(database, summary or None, host, port),
+        )
+
+
+class Session:
+    """
+    One connection.
+
+    Args:
+        sessions: Those it belongs to.
+        server: What it is connected to.
+        is_all_shown: Whether what nobody wrote gets spans, too.
+
+    Attributes:
+        quiet: How many things are under way whose queries get no spans.
+        is_released: Whether its pool is taking it back.
+        waited: Seconds that the one who has it waited for it, until a query has told.
+        unfinished: Its operations of several calls.
+    """
+
+    def __init__(self, sessions: Sessions, server: Server, *, is_all_shown: bool) -> None:
+        self.sessions = sessions
+        self.server = server
+        self.quiet = 0
+        self.is_released = False
+        self.waited: float | None = None
+        self.unfinished: dict[int, Whole] = {}
+        self._is_all_shown = is_all_shown
+        self._began_quietly = False
+
+    def operation(self, query: Any) -> Operation | None:
+        """The operation of a query; ``None`` for one that gets no span."""
+        if not isinstance(query, str):
+            # A wrong argument is asyncpg's to complain about.
+            return None if self.quiet else self.server.operation("", None)
+        if _UNIQUE in query:
+            query = sql.without_unique_names(query)
+        server = self.server
+        is_long = len(query) > sql.READ_LENGTH
+        statement = server.read(query) if is_long else server.statement(query)
+        operation, kind = statement
+        if (kind or self.quiet) and self._is_hidden(kind):
+            return None
+        if self.waited is None:
+            return operation
+        waited, self.waited = self.waited, None
+        return with_attributes(operation, {EAI_DB_POOL_WAIT_TIME: waited})
+
+    def _is_hidden(self, kind: str) -> bool:
+        """Whether a query gets no span: a transaction's end goes with its beginning."""
+        began_quietly = self._began_quietly
+        if kind in {"begin", "end"}:
+            self._began_quietly = kind == "begin" and bool(self.quiet)
+        if self.quiet:
+            return True
+        if kind == "end":
+            return began_quietly
+        return kind == "internal" and not self._is_all_shown
+
+
+def with_attributes(operation: Operation, more: dict[str, Any]) -> Operation:
+    """An operation with more attributes; the given one is shared and stays."""
+    attributes: Any = operation.attributes
+    return replace(operation, attributes={**attributes, **more})
+
+
+class Sessions:
+    """
+    All open connections.
+
+    Args:
+        is_all_shown: Whether what nobody wrote gets spans, too.
+    """
+
+    def __init__(self, *, is_all_shown: bool = False) -> None:
+        self._is_all_shown = is_all_shown
+        self._servers: WeakValueDictionary[tuple[Any, ...], Server] = WeakValueDictionary()
+
+    def of(self, connection: Any) -> Session:
+        """The session of a connection."""
+        protocol = connection._protocol  # noqa: SLF001
+        session = getattr(protocol, _SESSION, None)
+        if session is None or session.sessions is not self:
+            session = self._new(connection)
+            if protocol is not None:
+                setattr(protocol, _SESSION, session)
+        return session
+
+    def server(self, address: Any, database: str | None, peer: Any = None) -> Server:
+        """What is known of a server; the same object as long as somebody has it."""
+        key = (address, database, peer)
+        server = self._servers.get(key)
+        if server is None:
+            server = self._servers[key] = Server(address, database, peer)
+        return server
+
+    def _new(self, connection: Any) -> Session:
+        transport = connection._transport  # noqa: SLF001
+        peer = transport.get_extra_info("peername") if transport is not None else None
+        address, database = connection._addr, connection._params.database  # noqa: SLF001
+        server = self.server(address, database, peer)
+        return Session(self, server, is_all_shown=self._is_all_shown)

@@ -1,0 +1,1 @@
+"""What the instrumentors of LLM clients have in common."""

@@ -1,0 +1,294 @@
+"""The wire format of Anthropic's messages, which Bedrock, Vertex and Foundry speak, too."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, ClassVar, Final
+
+from eai_autotrace.instrumentors._llm.content import (
+    call_part,
+    each,
+    plain,
+    reasoning_part,
+    result_part,
+    text_part,
+)
+from eai_autotrace.instrumentors._llm.media import blob_part, file_part, link_part
+from eai_autotrace.instrumentors._llm.wire_format import (
+    Answer,
+    Format,
+    Prompt,
+    error_code,
+    mapping,
+    real,
+    sequence,
+    text,
+    texts,
+    whole,
+)
+from eai_autotrace.semconv.attributes import (
+    EAI_GEN_AI_BATCH_STATUS,
+    EAI_GEN_AI_SERVICE_TIER,
+    GEN_AI_OUTPUT_TYPE,
+    GEN_AI_REQUEST_MAX_TOKENS,
+    GEN_AI_REQUEST_REASONING_LEVEL,
+    GEN_AI_REQUEST_STOP_SEQUENCES,
+    GEN_AI_REQUEST_TEMPERATURE,
+    GEN_AI_REQUEST_TOP_K,
+    GEN_AI_REQUEST_TOP_P,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from eai_autotrace.instrumentors._llm.wire_format import Parameters
+
+_REASONS: Final = {
+    "end_turn": "stop",
+    "stop_sequence": "stop",
+    "max_tokens": "length",
+    "model_context_window_exceeded": "length",
+    "tool_use": "tool_call",
+    "refusal": "content_filter",
+}
+_COUNTS: Final = (
+    "input_tokens",
+    "output_tokens",
+    "cache_read_input_tokens",
+    "cache_creation_input_tokens",
+)
+_COMPACTED: Final = {name: f"compaction {name}" for name in _COUNTS}
+
+
+class Messages(Format):
+    """``/v1/messages``."""
+
+    markers = (b"message_start", b"message_delta", b"message_stop", b'"error"')
+    text_marks = (b'"text":"', b'"thinking":"', b'"partial_json":"')
+    response_tier = EAI_GEN_AI_SERVICE_TIER
+
+    parameters: ClassVar[Parameters] = {
+        "max_tokens": (GEN_AI_REQUEST_MAX_TOKENS, whole),
+        "temperature": (GEN_AI_REQUEST_TEMPERATURE, real),
+        "top_p": (GEN_AI_REQUEST_TOP_P, real),
+        "top_k": (GEN_AI_REQUEST_TOP_K, real),
+        "stop_sequences": (GEN_AI_REQUEST_STOP_SEQUENCES, texts),
+    }
+
+    def request(self, body: Mapping[str, Any]) -> dict[str, Any]:
+        """Parameters of the model."""
+        found = super().request(body)
+        output = mapping(body.get("output_config"))
+        form = mapping(output.get("format") or body.get("output_format"))
+        effort = text(output.get("effort"))
+        if effort is not None:
+            found[GEN_AI_REQUEST_REASONING_LEVEL] = effort
+        if form.get("type") == "json_schema":
+            found[GEN_AI_OUTPUT_TYPE] = "json"
+        return found
+
+    def response(self, answer: Answer, body: Mapping[str, Any]) -> None:
+        """A message."""
+        answer.id = text(body.get("id"))
+        answer.model = text(body.get("model"))
+        self._end(answer, body, body.get("usage"))
+        if body.get("error"):
+            answer.error_type = error_code(body.get("error"))
+        if answer.is_kept:
+            answer.parts = dict(body)
+
+    def event(self, answer: Answer, name: str, data: Mapping[str, Any]) -> None:
+        """An event. Counts in the last one are those of the whole message, not further ones."""
+        kind = text(data.get("type")) or name
+        if kind == "content_block_delta":
+            answer.has_token = True
+        elif kind == "message_start":
+            message = mapping(data.get("message"))
+            answer.id, answer.model = text(message.get("id")), text(message.get("model"))
+            self._end(answer, message, message.get("usage"))
+        elif kind == "message_delta":
+            self._end(answer, mapping(data.get("delta")), data.get("usage"))
+        elif kind == "message_stop":
+            answer.is_complete = True
+        elif kind == "error":
+            answer.error_type = error_code(data.get("error"))
+
+    def _end(self, answer: Answer, body: Mapping[str, Any], usage: Any) -> None:
+        reason = body.get("stop_reason")
+        if isinstance(reason, str):
+            answer.finish_reasons[0] = _REASONS.get(reason, reason)
+        found = mapping(usage)
+        answer.tier = text(found.get("service_tier")) or answer.tier
+        counts = answer.counts
+        counts.update({k: v for k in _COUNTS if (v := whole(found.get(k))) is not None})
+        if found.get("iterations"):
+            counts.update(_compacted(sequence(found["iterations"])))
+        thinking = whole(mapping(found.get("output_tokens_details")).get("thinking_tokens"))
+        _use(answer, counts)
+        if thinking is not None:
+            answer.usage.reasoning = thinking
+
+    def fold(self, answer: Answer, name: str, data: Mapping[str, Any]) -> None:
+        """Put the blocks of a message together."""
+        blocks = answer.parts.setdefault("content", [])
+        kind = text(data.get("type")) or name
+        if kind == "content_block_start":
+            blocks.append(dict(mapping(data.get("content_block"))))
+        elif kind == "content_block_delta" and blocks:
+            index = data.get("index")
+            in_order = isinstance(index, int) and index < len(blocks)
+            _fold(blocks[index if in_order else -1], mapping(data.get("delta")))
+
+    def prompt(self, body: Mapping[str, Any]) -> Prompt:
+        """The system prompt, messages and tools."""
+        shown = plain({name: body.get(name) for name in ("system", "messages", "tools")})
+        tools = each(_tool, map(mapping, sequence(shown.get("tools"))))
+        messages = each(_message, map(mapping, sequence(shown.get("messages"))))
+        return Prompt(messages, _parts(shown.get("system")), tools)
+
+    def output(self, parts: Mapping[str, Any]) -> list[Any]:
+        """The message."""
+        found = _parts(parts.get("content"))
+        return [{"role": "assistant", "parts": found}] if found else []
+
+
+def _compacted(iterations: list[Any]) -> dict[str, int]:
+    """
+    Tokens that were used to shorten the conversation, which the total leaves out.
+
+    It has those of the other iterations by the same model in it. What an adviser used, another
+    model, is no usage of this one.
+    """
+    found = dict.fromkeys(_COMPACTED.values(), 0)
+    for one in map(mapping, iterations):
+        if one.get("type") == "compaction":
+            for name, key in _COMPACTED.items():
+                found[key] += whole(one.get(name)) or 0
+    return found
+
+
+def _use(answer: Answer, counts: Mapping[str, int]) -> None:
+    """The conventions count cached tokens among the input tokens; Anthropic does not."""
+    usage = answer.usage
+    told, usage.output, usage.cache_read, usage.cache_write = (
+        _total(counts.get(name), counts.get(_COMPACTED[name])) for name in _COUNTS
+    )
+    if told is not None:
+        usage.input = told + (usage.cache_read or 0) + (usage.cache_write or 0)
+
+
+def _total(told: int | None, more: int | None) -> int | None:
+    if told is None:
+        return more or None
+    return told + (more or 0)
+
+
+def _fold(block: dict[str, Any], delta: Mapping[str, Any]) -> None:
+    names = {
+        "text_delta": ("text", "text"),
+        "thinking_delta": ("thinking", "thinking"),
+        "input_json_delta": ("partial_json", "json"),
+        "compaction_delta": ("content", "content"),
+    }
+    source, name = names.get(str(delta.get("type")), ("", ""))
+    more = delta.get(source)
+    if isinstance(more, str):
+        block[name] = (block.get(name) or "") + more
+
+
+def _tool(tool: Mapping[str, Any]) -> dict[str, Any]:
+    kind = text(tool.get("type"))
+    shown = {"type": "function" if kind in {None, "custom"} else kind, "name": tool.get("name")}
+    described = {"description": tool.get("description"), "parameters": tool.get("input_schema")}
+    return {**shown, **{key: one for key, one in described.items() if one is not None}}
+
+
+def _message(message: Mapping[str, Any]) -> dict[str, Any]:
+    parts = _parts(message.get("content"))
+    is_tools = bool(parts) and all(p.get("type") == "tool_call_response" for p in parts)
+    return {"role": "tool" if is_tools else message.get("role"), "parts": parts}
+
+
+def _parts(value: Any) -> list[Any]:
+    if isinstance(value, str):
+        return [text_part(value)]
+    return each(_part, map(mapping, sequence(value)))
+
+
+def _part(block: Mapping[str, Any]) -> dict[str, Any]:
+    kind = str(block.get("type"))
+    if kind.endswith("_tool_result"):
+        return _server_result(kind, block)
+    read = _PARTS.get(kind)
+    return dict(block) if read is None else read(block)
+
+
+def _call(block: Mapping[str, Any]) -> dict[str, Any]:
+    # A stream's arguments come as JSON in pieces, after an empty object.
+    return call_part(block.get("id"), block.get("name"), block.get("json") or block.get("input"))
+
+
+def _result(block: Mapping[str, Any]) -> dict[str, Any]:
+    content = block.get("content")
+    return result_part(
+        block.get("tool_use_id"), content if isinstance(content, str) else _parts(content)
+    )
+
+
+def _server_call(block: Mapping[str, Any]) -> dict[str, Any]:
+    name = block.get("name")
+    call = {"type": name, "input": block.get("json") or block.get("input")}
+    return {
+        "type": "server_tool_call",
+        "id": block.get("id"),
+        "name": name,
+        "server_tool_call": call,
+    }
+
+
+def _server_result(kind: str, block: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        "type": "server_tool_call_response",
+        "id": block.get("tool_use_id"),
+        "server_tool_call_response": {"type": kind, "content": block.get("content")},
+    }
+
+
+def _media(modality: str, source: Mapping[str, Any]) -> dict[str, Any]:
+    kind = source.get("type")
+    if kind == "base64":
+        return blob_part(modality, source.get("media_type"), source.get("data"))
+    if kind == "file":
+        return file_part(modality, source.get("file_id"))
+    if kind == "url":
+        return link_part(modality, source.get("url"))
+    if kind == "content":
+        return {"type": modality, "content": _parts(source.get("content"))}
+    return text_part(source.get("data"))
+
+
+_PARTS: Final[dict[str, Callable[[Mapping[str, Any]], dict[str, Any]]]] = {
+    "text": lambda block: text_part(block.get("text")),
+    "thinking": lambda block: reasoning_part(block.get("thinking")),
+    "tool_use": _call,
+    "tool_result": _result,
+    "image": lambda block: _media("image", mapping(block.get("source"))),
+    "document": lambda block: _media("document", mapping(block.get("source"))),
+    "server_tool_use": _server_call,
+}
+
+
+class Count(Format):
+    """``/v1/messages/count_tokens``: what a request would use; nothing is used."""
+
+    def response(self, answer: Answer, body: Mapping[str, Any]) -> None:
+        """How many tokens."""
+        answer.usage.input = whole(body.get("input_tokens"))
+
+
+class Batch(Format):
+    """``/v1/messages/batches``: a job of many requests."""
+
+    def response(self, answer: Answer, body: Mapping[str, Any]) -> None:
+        """The state of the job."""
+        answer.id = text(body.get("id"))
+        answer.attributes[EAI_GEN_AI_BATCH_STATUS] = text(body.get("processing_status"))

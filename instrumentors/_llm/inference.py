@@ -1,0 +1,302 @@
+"""
+An LLM operation under way, from the request to the last byte of the response.
+
+However the application reads the response: spans, metrics, events and content are the same.
+"""
+
+from __future__ import annotations
+
+import sys
+from time import time_ns
+from typing import TYPE_CHECKING, Any, ClassVar, Final, TypeVar
+
+from opentelemetry.context import Context
+
+from eai_autotrace.instrumentation.active import is_failure
+from eai_autotrace.instrumentation.shapes.streamed_request import Fetching
+from eai_autotrace.instrumentors._llm import metrics as values
+from eai_autotrace.instrumentors._llm.wire_format import Answer
+from eai_autotrace.patching.guard import guard, report
+from eai_autotrace.semconv import genai
+from eai_autotrace.semconv.attributes import (
+    EAI_GEN_AI_TIME_TO_FIRST_TOKEN,
+    EAI_OUTCOME,
+    ERROR_TYPE,
+    GEN_AI_RESPONSE_FINISH_REASONS,
+    GEN_AI_RESPONSE_ID,
+    GEN_AI_RESPONSE_MODEL,
+    GEN_AI_RESPONSE_TIME_TO_FIRST_CHUNK,
+    GEN_AI_USAGE_COST_AMOUNT,
+    GEN_AI_USAGE_COST_CURRENCY,
+    GEN_AI_USAGE_COST_SOURCE,
+    HTTP_REQUEST_RESEND_COUNT,
+    OPENAI_RESPONSE_SYSTEM_FINGERPRINT,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from eai_autotrace.instrumentors._llm.operation import LlmOperation
+
+UPSTREAM_KEY: Final = "opentelemetry.genai.client.inference.context"
+"""Where OpenTelemetry's util-genai keeps in a context that an inference is being traced."""
+
+_SECOND: Final = 1_000_000_000
+_NO_COST: Final = (None, "")
+_T = TypeVar("_T")
+_NOTHING: Final[Mapping[str, Any]] = {}
+_UPSTREAM: Final = "opentelemetry.util.genai._inference_invocation"
+
+
+class Call(Fetching):
+    """
+    An LLM operation under way.
+
+    Attributes:
+        operation: What it is.
+        answer: What is known of the response.
+        retries: Attempts after the first one.
+        learnt: Further attributes, from the response's headers.
+        heard: When the last bytes of the response came, in nanoseconds since 1970.
+        is_counted: Whether its tokens are counted: used by it, or by a job whose end it tells first.
+        is_asked: Whether the response has something in it because we asked for it.
+        prompt: The content of the request, where that is recorded, as attributes.
+    """
+
+    __slots__ = (
+        "_between",
+        "_ends",
+        "_first_chunk",
+        "_first_token",
+        "_last_chunk",
+        "_shown",
+        "answer",
+        "heard",
+        "is_asked",
+        "is_counted",
+        "learnt",
+        "operation",
+        "prompt",
+        "retries",
+    )
+
+    covers_http: ClassVar = True
+
+    def __init__(self, operation: LlmOperation, *rest: Any) -> None:
+        super().__init__(operation, *rest)
+        self.operation = operation
+        recording = operation.llm.recording
+        self.answer = Answer(is_kept=recording.wants_content(is_recorded=self.is_recording))
+        self._ends = [True]  # one end; taking it is atomic
+        self.retries = 0
+        self.learnt = self.prompt = _NOTHING
+        self.heard: int | None = None
+        self.is_asked = False
+        self.is_counted = operation.request.route.is_counted
+        self._first_chunk: int | None = None
+        self._first_token: int | None = None
+        self._last_chunk: int | None = None
+        self._shown = _NOTHING
+        self._between: list[float] | None = None
+        if operation.llm.times_chunks and operation.request.is_stream and operation.has_measures:
+            self._between = []
+        upstream = sys.modules.get(_UPSTREAM)
+        if upstream is not None and operation.has_span:
+            # Instrumentors of theirs below ours then make no span of the same call.
+            self.context = Context({**self.context, UPSTREAM_KEY: upstream.InferenceData()})
+
+    @property
+    def is_timing_chunks(self) -> bool:
+        """Whether each chunk is of interest."""
+        return self._between is not None
+
+    @property
+    def library(self) -> str:
+        """The SDK's package."""
+        return self.operation.request.library
+
+    def asked(self) -> None:
+        """Keep the content of the request, where that is recorded."""
+        if self.answer.is_kept:
+            with guard("recording the content of a request"):
+                request = self.operation.request
+                prompt = request.route.format.prompt(request.body)
+                self.prompt = self.operation.llm.recording.prompt(prompt)
+
+    def arrived(self, count: int) -> None:
+        """Note that events have come."""
+        now = time_ns()
+        if self._first_chunk is None:
+            self._first_chunk = now
+        elif self._between is not None and self._last_chunk is not None and count:
+            # Those that came together came at the same distance, as far as anybody knows.
+            self._between += [(now - self._last_chunk) / _SECOND / count] * count
+        self._last_chunk = now
+
+    def has_token(self) -> None:
+        """Note that the first content or reasoning has come."""
+        self._first_token = time_ns()
+
+    def end(self, attributes: Mapping[str, Any] | None = None, at: int | None = None) -> None:
+        """End it with what is known. Of several threads, such as a reader and a closer, one does."""
+        try:
+            self._ends.pop()
+        except IndexError:
+            return
+        now = at or time_ns()
+        learnt: dict[str, Any] = {}
+        try:
+            if self.answer.job is not None:
+                # Of all the requests that ask how it is going, or tell of it, one has its tokens.
+                self.is_counted = _tried(self.operation.llm.is_first, self.answer.job) or False
+            cost = _tried(self.operation.llm.cost, self) or _NO_COST
+            learnt = _tried(self._learnt, now, cost[0]) or {}
+            if self.is_recording or self.operation.llm.recording.is_in_events:
+                self._shown = self._described(*cost)
+        except Exception as failure:  # noqa: BLE001 - the boundary
+            report("describing a response", failure)
+        if attributes:
+            learnt.update(attributes)
+            self._shown = {**self._shown, **attributes}
+        super().end(learnt, now)
+        if self._between:
+            with guard("measuring chunks"):
+                self._measure_chunks(self._between)
+        if self.operation.is_told:
+            with guard("telling of an inference"):
+                self._tell()
+
+    def abandon(self) -> None:
+        """
+        End what its owner let go of unfinished: when the last of it came.
+
+        It may be noticed much later, by the garbage collector or at the end of the process.
+        """
+        if not self.ended:
+            self.end({EAI_OUTCOME: "abandoned"}, self.heard)
+
+    def _measure_chunks(self, between: list[float]) -> None:
+        recorder = self.operation.llm.chunk_recorder(self)
+        for seconds in between:
+            known = {GEN_AI_RESPONSE_MODEL: self.answer.model, values.CHUNK: seconds}
+            recorder.end(self._measured, known, 0, None)
+
+    def _set(self, attributes: Mapping[str, Any]) -> None:
+        # What is measured is not what the span has.
+        if is_failure(attributes):
+            self._shown = {**self._shown, ERROR_TYPE: attributes[ERROR_TYPE]}
+        super()._set(self._shown)
+
+    def _learnt(self, now: int, cost: float | None) -> dict[str, Any]:
+        """What is measured."""
+        answer, operation = self.answer, self.operation
+        learnt: dict[str, Any] = {GEN_AI_RESPONSE_MODEL: answer.model}
+        if answer.error_type is not None:
+            learnt[ERROR_TYPE] = answer.error_type
+        if operation.has_measures:
+            route = operation.request.route
+            seconds = (now - self.started) / _SECOND
+            first = self._seconds_to(self._first_chunk)
+            is_inference = route.operation in genai.INFERENCES
+            values.add_durations(learnt, operation.llm.semconv, seconds, first, is_inference)
+            if self.is_counted:
+                is_used = is_inference or answer.job is not None
+                values.add_usage(learnt, answer.usage, is_used)
+                if operation.is_counted_above:
+                    values.leave_out_used(learnt)
+            if self.retries:
+                learnt[values.RETRIES] = self.retries
+            if cost is not None:
+                learnt[values.COST] = cost
+        return learnt
+
+    def _seconds_to(self, moment: int | None) -> float | None:
+        if moment is None or not self.operation.request.is_stream:
+            return None
+        return (moment - self.started) / _SECOND
+
+    def _described(self, cost: float | None, source: str) -> dict[str, Any]:
+        """What the span has; a part of it that fails costs itself alone."""
+        known: dict[str, Any] = _tried(self._identified) or {}
+        known |= _tried(self._answered) or {}
+        if cost is not None:
+            known[GEN_AI_USAGE_COST_AMOUNT] = cost
+            known[GEN_AI_USAGE_COST_CURRENCY] = "USD"
+            known[GEN_AI_USAGE_COST_SOURCE] = source
+        recording = self.operation.llm.recording
+        if self.answer.is_kept and recording.is_in_spans:
+            form = self.operation.request.route.format
+            known |= {**self.prompt, **recording.output(form, self.answer)}
+        return known
+
+    def _answered(self) -> dict[str, Any]:
+        """What the span has of how the response came and ended, and of what it used."""
+        answer, llm, request = self.answer, self.operation.llm, self.operation.request
+        route = request.route
+        known: dict[str, Any] = {}
+        if request.is_stream:
+            known[GEN_AI_RESPONSE_TIME_TO_FIRST_CHUNK] = self._seconds_to(self._first_chunk)
+            known[EAI_GEN_AI_TIME_TO_FIRST_TOKEN] = self._seconds_to(self._first_token)
+        reasons = answer.finish_reasons
+        if reasons:
+            known[GEN_AI_RESPONSE_FINISH_REASONS] = _in_order(reasons)
+        if answer.tier is not None and route.format.response_tier is not None:
+            known[route.format.response_tier] = answer.tier
+        if self.is_counted or route.operation != genai.FETCH_RESPONSE:
+            genai.add_usage(known, answer.usage, llm.semconv)
+        return known
+
+    def _identified(self) -> dict[str, Any]:
+        """What the span has of the response as such; not what is unknown, which is left out."""
+        answer = self.answer
+        known: dict[str, Any] = {**self.learnt, **answer.attributes}
+        if answer.model is not None:
+            known[GEN_AI_RESPONSE_MODEL] = answer.model
+        if answer.id is not None:
+            known[GEN_AI_RESPONSE_ID] = answer.id
+        if answer.fingerprint is not None:
+            known[OPENAI_RESPONSE_SYSTEM_FINGERPRINT] = answer.fingerprint
+        if self.retries:
+            known[HTTP_REQUEST_RESEND_COUNT] = self.retries
+        return known
+
+    def _tell(self) -> None:
+        """The event of an inference; and what others asked to be told."""
+        operation = self.operation
+        if operation.upstream is not None:
+            _tried(_publish, operation.upstream, self.answer)
+        recording = operation.llm.recording
+        if recording.is_in_events and operation.request.route.operation in genai.INFERENCES:
+            shown = {**operation.known_attributes(), **self._shown}
+            recording.emit(
+                {name: value for name, value in shown.items() if value is not None},
+                {**self.prompt, **recording.output(operation.request.route.format, self.answer)},
+                self.context,
+            )
+
+
+def _tried(function: Callable[..., _T], *about: Any) -> _T | None:
+    """What a function gives, or ``None`` where it fails: an operation ends in any case."""
+    try:
+        return function(*about)
+    except Exception as failure:  # noqa: BLE001 - the boundary
+        report("describing a response", failure)
+        return None
+
+
+def _in_order(reasons: Mapping[int, str]) -> tuple[str, ...]:
+    return tuple(reasons.values() if len(reasons) == 1 else (reasons[i] for i in sorted(reasons)))
+
+
+def _publish(upstream: Any, answer: Answer) -> None:
+    """Hand over to OpenTelemetry's util-genai what an operation around this one wants to know."""
+    reasons = _in_order(answer.finish_reasons)
+    for name, value in (
+        ("response_model", answer.model),
+        ("response_id", answer.id),
+        ("response_finish_reasons", list(reasons) or None),
+        ("usage_input_tokens", answer.usage.input),
+        ("usage_output_tokens", answer.usage.output),
+    ):
+        if value is not None and hasattr(upstream, name):
+            setattr(upstream, name, value)

@@ -1,0 +1,218 @@
+"""
+What is recorded of LLM operations, for every instrumentor of one.
+
+An instrumentor says where a request goes and which wire format it has; all else is the same for all
+of them, and stands here and in `inference`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Final
+
+from opentelemetry import baggage
+from opentelemetry.baggage import _BAGGAGE_KEY
+from opentelemetry.trace import SpanKind
+
+from eai_autotrace.instrumentation.active import get_current
+from eai_autotrace.instrumentation.metrics import Recorder
+from eai_autotrace.instrumentation.shapes.streamed_request import FetchOperation
+from eai_autotrace.instrumentors._llm import metrics as values
+from eai_autotrace.instrumentors._llm.frameworks import COUNTING, framework_of
+from eai_autotrace.instrumentors._llm.inference import UPSTREAM_KEY
+from eai_autotrace.instrumentors._llm.recording import Recording
+from eai_autotrace.semconv.attributes import (
+    GEN_AI_OPERATION_NAME,
+    GEN_AI_PROVIDER_NAME,
+    GEN_AI_REQUEST_MODEL,
+    GEN_AI_REQUEST_STREAM,
+    SERVER_ADDRESS,
+    SERVER_PORT,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from opentelemetry.context import Context
+
+    from eai_autotrace.config import Config
+    from eai_autotrace.instrumentation import Measures
+    from eai_autotrace.instrumentors._llm.inference import Call
+    from eai_autotrace.instrumentors._llm.wire_format import Format
+
+
+@dataclass(frozen=True)
+class Route:
+    """
+    One kind of request.
+
+    Attributes:
+        operation: ``gen_ai.operation.name``.
+        format: The wire format.
+        attributes: What is the same for all requests of the kind.
+        is_counted: Whether its tokens are used by this request, not by another one.
+        has_stream_usage: Whether its streams tell the usage only where they are asked to.
+    """
+
+    operation: str
+    format: Format
+    attributes: Mapping[str, str] = field(default_factory=dict)
+    is_counted: bool = True
+    has_stream_usage: bool = False
+
+
+@dataclass(slots=True)
+class Request:
+    """
+    One request.
+
+    Attributes:
+        route: Its kind.
+        body: Its JSON.
+        provider: ``gen_ai.provider.name``.
+        address: The server.
+        port: The server's port.
+        is_stream: Whether the response is to be a stream.
+        is_native: Whether the SDK makes a span of its own, which stays.
+        library: The SDK's package.
+        has_own_provider: Whether the SDK's own span goes to a provider of the program's, and stays.
+    """
+
+    route: Route
+    body: Mapping[str, Any]
+    provider: str
+    address: str | None
+    port: int | None
+    is_stream: bool
+    is_native: bool = False
+    library: str = ""
+    has_own_provider: bool = False
+
+
+_MOST_JOBS: Final = 10_000
+_NO_ATTRIBUTES: Final[Mapping[str, Any]] = {}
+
+
+class LlmOperation(FetchOperation):
+    """
+    The operation of a request.
+
+    Args:
+        llm: What is recorded of it.
+        request: The request.
+        context: Where it is made.
+
+    Attributes:
+        is_counted_above: Whether a framework records the same metric of its tokens.
+    """
+
+    __slots__ = ("context", "is_counted_above", "is_told", "llm", "model", "request", "upstream")
+
+    def __init__(self, llm: Llm, request: Request, context: Context) -> None:
+        # All that the base's own would set, which takes as long again.
+        model = request.body.get("model")
+        model = model if isinstance(model, str) and model else None
+        kind = request.route.operation
+        upstream = framework = None
+        if context:
+            upstream = context.get(UPSTREAM_KEY)
+            if llm.looks_for_frameworks:
+                framework = framework_of(context, kind, model)
+        self.name = f"{kind} {model}" if model else kind
+        self.kind = SpanKind.CLIENT
+        self.attributes = _NO_ATTRIBUTES
+        self.parent = None
+        self.links = ()
+        self.measured = (kind, request.provider, model, request.address, request.port)
+        self.exception = None
+        self.started = None
+        self.has_span = upstream is None and framework is None and not request.is_native
+        self.has_measures = upstream is None
+        self.is_counted_above = framework in COUNTING
+        self.llm = llm
+        self.request = request
+        self.model = model
+        self.context = context
+        self.upstream = upstream
+        self.is_told = upstream is not None or llm.recording.is_in_events
+
+    def known_attributes(self) -> dict[str, Any]:
+        """What is known at the start; worked out only for a span that may be recorded."""
+        return self.llm.attributes(self)
+
+
+class Llm:
+    """
+    What is recorded of LLM operations.
+
+    Args:
+        config: The settings.
+    """
+
+    def __init__(self, config: Config) -> None:
+        self.semconv = config.genai_semconv
+        self.recording = Recording(config)
+        self.measures: Measures = values.measures(self.semconv, with_cost=config.llm_cost)
+        self.looks_for_frameworks = config.llm_framework_spans == "keep"
+        self.times_chunks = config.llm_chunk_metrics
+        self._chunk_recorder: Recorder | None = None
+        self._jobs: dict[str, object] = {}
+        self._has_cost = config.llm_cost
+        self._prices_file = config.llm_prices
+        self._baggage = config.llm_baggage
+
+    def operation(self, request: Request) -> LlmOperation:
+        """Describe a request."""
+        return LlmOperation(self, request, get_current())
+
+    def attributes(self, operation: LlmOperation) -> dict[str, Any]:
+        """What is known of an operation from its request and its context."""
+        request, context = operation.request, operation.context
+        route = request.route
+        found: dict[str, Any] = {
+            GEN_AI_OPERATION_NAME: route.operation,
+            GEN_AI_PROVIDER_NAME: request.provider,
+            **route.attributes,
+            **route.format.request(request.body),
+        }
+        if operation.model is not None:
+            found[GEN_AI_REQUEST_MODEL] = operation.model
+        if request.address is not None:
+            found[SERVER_ADDRESS] = request.address
+        if request.port is not None:
+            found[SERVER_PORT] = request.port
+        if request.is_stream:
+            found[GEN_AI_REQUEST_STREAM] = True
+        if self._baggage and context and context.get(_BAGGAGE_KEY):
+            for name in self._baggage:
+                entry = baggage.get_baggage(name, context)
+                if entry is not None and name not in found:
+                    found[name] = str(entry)
+        return found
+
+    def chunk_recorder(self, call: Call) -> Recorder:
+        """Records the times between chunks."""
+        if self._chunk_recorder is None:
+            measures = values.chunk_measures(self.semconv)
+            self._chunk_recorder = Recorder(measures, lambda: call.tracing.meter)
+        return self._chunk_recorder
+
+    def is_first(self, job: str) -> bool:
+        """Whether the end of a job is seen for the first time: of the last ones, by this process."""
+        mark = object()
+        is_first = self._jobs.setdefault(job, mark) is mark
+        if len(self._jobs) > _MOST_JOBS:
+            self._jobs.pop(next(iter(self._jobs)), None)
+        return is_first
+
+    def cost(self, call: Call) -> tuple[float | None, str]:
+        """What a call has cost in US dollars, and who says so."""
+        if not self._has_cost or not call.is_counted:
+            return None, ""
+        if call.answer.cost is not None:
+            return call.answer.cost, "provider"
+        from eai_autotrace.instrumentors._llm.prices import prices  # noqa: PLC0415 - by switch
+
+        models = (call.answer.model, call.operation.model)
+        amount = prices(self._prices_file).cost(models, call.answer.usage)
+        return amount, "local"
