@@ -1,7 +1,7 @@
 """
 Producer and consumer spans for aio-pika.
 
-Patches ``Exchange.publish`` and, below it, ``Channel.basic_publish`` of aiormq, where the trace
+Patches ``ServerOperation.publish`` and, below it, ``Channel.basic_publish`` of aiormq, where the trace
 context enters the message; ``Queue.consume``, which takes callbacks, robust queues' included; the
 ``__anext__`` of queue iterators, where the body of the loop is the handling of the message;
 ``Channel.basic_get`` of aiormq, by which messages are fetched, and ``message.process()``, which
@@ -22,7 +22,7 @@ from eai_autotrace.instrumentors._libraries import LIBRARIES
 
 if TYPE_CHECKING:
     from eai_autotrace.config import Config
-    from eai_autotrace.instrumentation.instrumentor import AnyTarget
+    from eai_autotrace.instrumentation.target import Target
 
 
 class AioPikaInstrumentor(Instrumentor):
@@ -30,7 +30,7 @@ class AioPikaInstrumentor(Instrumentor):
 
     library = LIBRARIES["aio_pika"].requirement
 
-    def targets_for(self, config: Config) -> tuple[AnyTarget, ...]:
+    def targets_for(self, config: Config) -> tuple[Target, ...]:
         """The functions that publish, consume, settle, and those of the patterns."""
         return (
             *publish.targets(config),

@@ -18,7 +18,7 @@ from eai_autotrace.instrumentation import Instrumentor
 from eai_autotrace.instrumentors._libraries import LIBRARIES
 from eai_autotrace.instrumentors._llm import anthropic_format as anthropic
 from eai_autotrace.instrumentors._llm.operation import Route
-from eai_autotrace.instrumentors._llm.stainless import Library, Stainless, describe_error
+from eai_autotrace.instrumentors._llm.stainless import Stainless, StainlessLibrary, describe_error
 from eai_autotrace.instrumentors._llm.stainless_routes import Routes
 from eai_autotrace.semconv.genai import CHAT
 
@@ -26,20 +26,24 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from eai_autotrace.config import Config
-    from eai_autotrace.instrumentation.instrumentor import AnyTarget
+    from eai_autotrace.instrumentation.target import Target
 
 ROUTES: Final[dict[str, Route]] = {
     "post /v1/messages": Route(CHAT, anthropic.Messages()),
-    "post /v1/messages/count_tokens": Route("count_tokens", anthropic.Count(), is_counted=False),
-    "post /v1/messages/batches": Route("create_batch", anthropic.Batch(), is_counted=False),
-    "get /v1/messages/batches/{id}": Route("retrieve_batch", anthropic.Batch(), is_counted=False),
+    "post /v1/messages/count_tokens": Route(
+        "count_tokens", anthropic.TokenCount(), is_counted=False
+    ),
+    "post /v1/messages/batches": Route("create_batch", anthropic.MessageBatch(), is_counted=False),
+    "get /v1/messages/batches/{id}": Route(
+        "retrieve_batch", anthropic.MessageBatch(), is_counted=False
+    ),
     "post /v1/messages/batches/{id}/cancel": Route(
-        "cancel_batch", anthropic.Batch(), is_counted=False
+        "cancel_batch", anthropic.MessageBatch(), is_counted=False
     ),
 }
 """What is traced of Anthropic's API."""
 
-LIBRARY: Final = Library(
+LIBRARY: Final = StainlessLibrary(
     module="anthropic",
     provider="anthropic",
     routes=Routes(ROUTES),
@@ -57,7 +61,7 @@ class AnthropicInstrumentor(Instrumentor):
 
     library = LIBRARIES["anthropic"].requirement
 
-    def targets_for(self, config: Config) -> tuple[AnyTarget, ...]:
+    def targets_for(self, config: Config) -> tuple[Target, ...]:
         """The functions that every request and every response passes."""
         return Stainless(LIBRARY, config).targets()
 

@@ -18,8 +18,8 @@ from __future__ import annotations
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final
 
-from eai_autotrace.instrumentation import Carrier, Failure, Instrumentor, Target
-from eai_autotrace.instrumentation.gauges import Gauges
+from eai_autotrace.instrumentation import Call, Failure, Inject, InjectOnly, Instrumentor
+from eai_autotrace.instrumentation.metrics import Gauges
 from eai_autotrace.instrumentors._asyncpg import queries as describe
 from eai_autotrace.instrumentors._asyncpg.cursors import Cursors, Transactions
 from eai_autotrace.instrumentors._asyncpg.errors import Errors
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
     from eai_autotrace.config import Config
     from eai_autotrace.instrumentation import Measures, Operation
-    from eai_autotrace.instrumentation.instrumentor import AnyTarget
+    from eai_autotrace.instrumentation.target import Target
 
     Describe = Callable[..., Operation | None]
 
@@ -54,7 +54,7 @@ class AsyncpgInstrumentor(Instrumentor):
     def _gauges(self) -> Gauges:
         return Gauges()
 
-    def targets_for(self, config: Config) -> tuple[AnyTarget, ...]:
+    def targets_for(self, config: Config) -> tuple[Target, ...]:
         """What is patched under these settings; a later target lies around an earlier one."""
         sessions = Sessions(is_all_shown=config.db_internal_spans)
         queries = Queries(sessions, config)
@@ -83,9 +83,7 @@ def _counts(config: Config) -> bool:
     return config.db_returned_rows or "returned_rows" in config.db_metrics
 
 
-def _queries(
-    queries: Queries, measures: Measures | None, *, counted: bool
-) -> tuple[AnyTarget, ...]:
+def _queries(queries: Queries, measures: Measures | None, *, counted: bool) -> tuple[Target, ...]:
     results: dict[str, tuple[str, Describe, Any]] = {
         "Connection.execute": (_CONNECTION, queries.query, describe.status),
         "Connection.executemany": (_CONNECTION, queries.executemany, None),
@@ -101,7 +99,7 @@ def _queries(
     }
     return (
         *(
-            Target(module, path, described, result if counted else None, measures=measures)
+            Call(module, path, described, result if counted else None, measures=measures)
             for path, (module, described, result) in results.items()
         ),
         # Those who prepare by themselves say whether by a name; queries do not.
@@ -109,7 +107,7 @@ def _queries(
     )
 
 
-def _copies(queries: Queries, measures: Measures | None) -> tuple[Target, ...]:
+def _copies(queries: Queries, measures: Measures | None) -> tuple[Call, ...]:
     described: dict[str, tuple[Describe, Any]] = {
         "Connection.copy_from_query": (queries.copy_query, describe.copied_out),
         "Connection.copy_from_table": (queries.copy_table, describe.copied_out),
@@ -117,17 +115,17 @@ def _copies(queries: Queries, measures: Measures | None) -> tuple[Target, ...]:
         "Connection.copy_records_to_table": (queries.copy_table, describe.status),
     }
     return tuple(
-        Target(_CONNECTION, path, copy, result, measures=measures)
+        Call(_CONNECTION, path, copy, result, measures=measures)
         for path, (copy, result) in described.items()
     )
 
 
-def _connecting(queries: Queries, config: Config) -> tuple[Target, ...]:
-    connect = Target(_CONNECT, "_connect_addr", queries.connect, queries.connected)
+def _connecting(queries: Queries, config: Config) -> tuple[Call, ...]:
+    connect = Call(_CONNECT, "_connect_addr", queries.connect, queries.connected)
     hidden = (
-        Target(_CONNECTION, "Connection.prepare", queries.prepare),
-        Target(_CONNECTION, "Connection._introspect_types", queries.introspection),
-        Target(_CONNECTION, "Connection._introspect_type", queries.introspection),
+        Call(_CONNECTION, "Connection.prepare", queries.prepare),
+        Call(_CONNECTION, "Connection._introspect_types", queries.introspection),
+        Call(_CONNECTION, "Connection._introspect_type", queries.introspection),
     )
     return (
         *((connect,) if config.db_connect_spans else ()),
@@ -135,10 +133,11 @@ def _connecting(queries: Queries, config: Config) -> tuple[Target, ...]:
     )
 
 
-def _carriers(mode: str) -> tuple[Carrier, ...]:
+def _carriers(mode: str) -> tuple[InjectOnly, ...]:
+    inject = Inject("query", commented)
     carriers = (
-        Carrier(_CONNECTION, "Connection.execute", "query", commented, _is_unprepared),
-        Carrier(_CONNECTION, "Connection._get_statement", "query", commented, _is_prepared),
+        InjectOnly(_CONNECTION, "Connection.execute", inject, _is_unprepared),
+        InjectOnly(_CONNECTION, "Connection._get_statement", inject, _is_prepared),
     )
     return carriers[: {"off": 0, "unprepared": 1, "all": 2}[mode]]
 

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from opentelemetry import trace
 
-from eai_autotrace.instrumentation import Instrumentor, Notice, Step, guard
+from eai_autotrace.instrumentation import Instrumentor, Observe, Step, guard
 from eai_autotrace.instrumentors._asgi.describe import Requests, is_instrumented
 from eai_autotrace.instrumentors._asgi.routes import BELOW, ROUTES, background_tasks, route
 from eai_autotrace.instrumentors._libraries import LIBRARIES
@@ -28,8 +28,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, MutableMapping
 
     from eai_autotrace.config import Config
-    from eai_autotrace.instrumentation import Exchange
-    from eai_autotrace.instrumentation.instrumentor import AnyTarget
+    from eai_autotrace.instrumentation import ServerOperation
+    from eai_autotrace.instrumentation.target import Target
 
     Scope = MutableMapping[str, Any]
     Send = Callable[..., Any]
@@ -118,7 +118,7 @@ def _keep_from_exporting(app: Any) -> None:
         app._telemetry = {**configured, "auto_configure": False}  # noqa: SLF001
 
 
-def _frontend(exchange: Exchange, routes: Any, scope: Scope) -> None:  # noqa: ARG001
+def _frontend(exchange: ServerOperation, routes: Any, scope: Scope) -> None:  # noqa: ARG001
     """The files of a frontend are one route: what is before the file's name is no parameter."""
     path = scope["path"].removeprefix(scope.get("root_path", ""))
     before = path.removesuffix(scope["fastapi"]["frontend_path"]).rstrip("/")
@@ -145,7 +145,7 @@ class FastAPIInstrumentor(Instrumentor):
 
     library = LIBRARIES["fastapi"].requirement
 
-    def targets_for(self, config: Config) -> tuple[AnyTarget, ...]:
+    def targets_for(self, config: Config) -> tuple[Target, ...]:
         """The application, its routes, its background tasks and its validation errors."""
         requests = Requests(config, config.fastapi_excluded_urls)
         native = _Native(requests)
@@ -155,7 +155,7 @@ class FastAPIInstrumentor(Instrumentor):
             ),
             Step("fastapi.routing", "APIRoute.handle", route),
             Step("fastapi.routing", "_FrontendRouteGroup.handle", _frontend),
-            Notice("fastapi.exceptions", "RequestValidationError.__init__", _invalid),
+            Observe("fastapi.exceptions", "RequestValidationError.__init__", after=_invalid),
             *ROUTES,
             *background_tasks(config),
         )

@@ -6,9 +6,8 @@ one span for each request that is sent, so one more for each redirect and each r
 authentication. It lasts until the response's body has been read, which the client does itself where
 no stream is asked for. ``_build_redirect_request`` is patched to know a request that is sent again.
 
-The trace context goes into the headers of the program's own request. What the program has put there
-itself stays. Bodies are never recorded, headers only where a setting names them, credentials and
-signatures in URLs not at all.
+The trace context goes into the headers of the program's own request; what the program has put there
+stays. Bodies are never recorded, headers only by setting, credentials in URLs not at all.
 """
 
 from __future__ import annotations
@@ -21,11 +20,18 @@ from typing import TYPE_CHECKING, Any, Final
 
 from opentelemetry.trace import SpanKind
 
-from eai_autotrace.instrumentation import Instrumentor, Measure, Measures, Watch
-from eai_autotrace.instrumentation.active import is_http_suppressed
-from eai_autotrace.instrumentation.propagation import inject
-from eai_autotrace.instrumentation.shapes.response_body import Reading
-from eai_autotrace.instrumentation.shapes.streamed_request import Fetch, FetchOperation, covers_http
+from eai_autotrace.instrumentation import (
+    ActiveBodyRequest,
+    Instrumentor,
+    Measure,
+    Measures,
+    Observe,
+    StreamedRequest,
+    StreamedRequestOperation,
+    covers_http,
+    inject,
+    is_http_suppressed,
+)
 from eai_autotrace.instrumentors._libraries import LIBRARIES
 from eai_autotrace.semconv import metrics
 from eai_autotrace.semconv.attributes import (
@@ -43,28 +49,26 @@ from eai_autotrace.semconv.http import OTHER_METHOD, HeaderCapture
 from eai_autotrace.semconv.urls import redact_url
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
     from types import ModuleType
 
     from eai_autotrace.config import Config
-    from eai_autotrace.instrumentation.instrumentor import AnyTarget
+    from eai_autotrace.instrumentation.target import Target
 
 _PORTS: Final = {"http": 80, "https": 443}
 _SWITCHED: Final = 101  # what follows is no body
 _CLIENT_ERROR: Final = 400
 # What OpenTelemetry's instrumentor sets on a client that a program hands to it.
 _INSTRUMENTED: Final = "_is_instrumented_by_opentelemetry"
-_THEIRS: Final = "opentelemetry."
 
 # Set on a request that was sent: how often, and the headers that it got from here.
 _SENT: Final = "_eai_sent"
 _NEVER: Final[tuple[int, Mapping[str, str]]] = (0, {})
-_BAGGAGE: Final = "baggage"
 
 _DURATION: Final = Measures(
-    known=(HTTP_REQUEST_METHOD, SERVER_ADDRESS, SERVER_PORT),
-    learnt=(HTTP_RESPONSE_STATUS_CODE, ERROR_TYPE, NETWORK_PROTOCOL_VERSION),
-    of=(Measure(metrics.HTTP_CLIENT_REQUEST_DURATION),),
+    start_keys=(HTTP_REQUEST_METHOD, SERVER_ADDRESS, SERVER_PORT),
+    end_keys=(HTTP_RESPONSE_STATUS_CODE, ERROR_TYPE, NETWORK_PROTOCOL_VERSION),
+    metrics=(Measure(metrics.HTTP_CLIENT_REQUEST_DURATION),),
 )
 
 
@@ -73,12 +77,12 @@ class HttpxInstrumentor(Instrumentor):
 
     library = LIBRARIES["httpx"].requirement
 
-    def targets_for(self, config: Config) -> tuple[AnyTarget, ...]:
+    def targets_for(self, config: Config) -> tuple[Target, ...]:
         """The functions that send one request."""
-        return Requests("httpx", config).targets()
+        return ClientRequests("httpx", config).targets()
 
 
-class Requests:
+class ClientRequests:
     """
     Describes the requests of one library under some settings.
 
@@ -95,25 +99,16 @@ class Requests:
         self._is_under_llm = config.httpx_under_llm
         self._measures = _DURATION if "duration" in config.http_client_metrics else None
         self._library = library
-        sanitized = config.http_sanitized_headers
-        self._sent, self._got = (
-            HeaderCapture(f"http.{side}.header", names, sanitized) if names else None
-            for side, names in (
-                ("request", config.http_client_request_headers),
-                ("response", config.http_client_response_headers),
-            )
-        )
+        self._sent = _capture("request", config.http_client_request_headers, config)
+        self._got = _capture("response", config.http_client_response_headers, config)
 
-    def targets(self) -> tuple[AnyTarget, ...]:
+    def targets(self) -> tuple[Target, ...]:
         """The functions to patch."""
         module = f"{self._library}._client"
-        return (
-            *(
-                Fetch(module, path, self._request, Attempt, self._measures, _carry)
-                for path in ("Client._send_single_request", "AsyncClient._send_single_request")
-            ),
-            Watch(module, "BaseClient._build_redirect_request", _redirected),
-        )
+        paths = ("Client._send_single_request", "AsyncClient._send_single_request")
+        about = (self._request, Attempt, self._measures, _carry)
+        sends = (StreamedRequest(module, path, *about) for path in paths)
+        return (*sends, Observe(module, "BaseClient._build_redirect_request", _redirected))
 
     def _request(self, client: Any, request: Any) -> AttemptOperation | None:
         if not self._is_wanted(client, request):
@@ -126,7 +121,7 @@ class Requests:
             "HTTP" if method == OTHER_METHOD else method,
             SpanKind.CLIENT,
             partial(self._attributes, request, method, server),
-            measured=(method, *server),
+            metric_values=(method, *server),
             library=sys.modules[self._library],
             headers=self._got,
         )
@@ -154,7 +149,7 @@ class Requests:
 
 
 @dataclass(slots=True)
-class AttemptOperation(FetchOperation):
+class AttemptOperation(StreamedRequestOperation):
     """
     One request that is sent.
 
@@ -167,7 +162,7 @@ class AttemptOperation(FetchOperation):
     headers: HeaderCapture | None = None
 
 
-class Attempt(Reading):
+class Attempt(ActiveBodyRequest):
     """A request that is sent, until the response's body has been read."""
 
     __slots__ = ("_operation",)
@@ -197,6 +192,11 @@ class Attempt(Reading):
         response.stream = self.watch(response.stream, *kinds)
 
 
+def _capture(side: str, names: Sequence[str], config: Config) -> HeaderCapture | None:
+    prefix, sanitized = f"http.{side}.header", config.http_sanitized_headers
+    return HeaderCapture(prefix, names, sanitized) if names else None
+
+
 def _is_theirs(client: Any, url: Any) -> bool:
     """Whether OpenTelemetry's own instrumentor traces a client, its transport, or all transports."""
     if getattr(client, _INSTRUMENTED, False):
@@ -204,7 +204,7 @@ def _is_theirs(client: Any, url: Any) -> bool:
     kind = type(client._transport_for_url(url))  # noqa: SLF001
     send = getattr(kind, "handle_request", None) or getattr(kind, "handle_async_request", None)
     wrapper = getattr(send, "_self_wrapper", kind)
-    return getattr(wrapper, "func", wrapper).__module__.startswith(_THEIRS)
+    return getattr(wrapper, "func", wrapper).__module__.startswith("opentelemetry.")
 
 
 def _sent(request: Any) -> tuple[int, Mapping[str, str]]:
@@ -229,9 +229,9 @@ def _carry(
     count, headers = _take_back(request), request.headers
     carried = inject(attempt.context)
     own = {name for name in carried if name in headers}
-    if own - {_BAGGAGE}:
+    if own - {"baggage"}:
         # Parts of two contexts make none.
-        carried = {name: value for name, value in carried.items() if name == _BAGGAGE}
+        carried = {name: value for name, value in carried.items() if name == "baggage"}
     added = {name: value for name, value in carried.items() if name not in own}
     for name, value in added.items():
         headers[name] = value

@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING
 
 from eai_autotrace.instrumentation import Instrumentor
 from eai_autotrace.instrumentors._libraries import LIBRARIES
-from eai_autotrace.instrumentors.httpx import Requests
+from eai_autotrace.instrumentors.httpx import ClientRequests
 
 if TYPE_CHECKING:
     from eai_autotrace.config import Config
-    from eai_autotrace.instrumentation.instrumentor import AnyTarget
+    from eai_autotrace.instrumentation.target import Target
 
 
 class Httpx2Instrumentor(Instrumentor):
@@ -18,6 +18,6 @@ class Httpx2Instrumentor(Instrumentor):
 
     library = LIBRARIES["httpx2"].requirement
 
-    def targets_for(self, config: Config) -> tuple[AnyTarget, ...]:
+    def targets_for(self, config: Config) -> tuple[Target, ...]:
         """The functions that send one request."""
-        return Requests("httpx2", config).targets()
+        return ClientRequests("httpx2", config).targets()

@@ -16,14 +16,14 @@ import logging
 from contextvars import ContextVar
 from dataclasses import dataclass
 from functools import wraps
-from typing import TYPE_CHECKING, Any, ClassVar, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from opentelemetry import trace
 from opentelemetry.instrumentation.utils import is_instrumentation_enabled
 
 from eai_autotrace.config.logs import level_of
 from eai_autotrace.config.process import configuration
-from eai_autotrace.instrumentation import Instrumentor
+from eai_autotrace.instrumentation import Instrumentor, Target
 from eai_autotrace.instrumentors._libraries import LIBRARIES, exports_logging
 from eai_autotrace.instrumentors._logging.handler import Records
 from eai_autotrace.patching.guard import report
@@ -32,8 +32,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from eai_autotrace.config import Config
-    from eai_autotrace.instrumentation.active import Tracing
-    from eai_autotrace.instrumentation.instrumentor import AnyTarget
+    from eai_autotrace.instrumentation.tracing import Tracing
     from eai_autotrace.patching.patch import Patch
 
 FORMAT: Final = (
@@ -48,14 +47,10 @@ _is_busy: ContextVar[bool] = ContextVar("eai_logging", default=False)
 
 
 @dataclass(frozen=True)
-class _After:
-    """A method of ``logging.Logger``, and what is done when it has returned."""
+class _After(Target):
+    """A method of ``logging.Logger``, and what is done when it has returned: never within itself."""
 
-    path: str
     then: Callable[..., None]
-
-    module: ClassVar[str] = "logging"
-    is_shared: ClassVar = True
 
     def wrapper(self, patch: Patch, tracing: Tracing) -> Callable[..., Any]:  # noqa: ARG002
         """The function that takes the original's place."""
@@ -135,13 +130,13 @@ class LoggingInstrumentor(Instrumentor):
 
     library = LIBRARIES["logging"].requirement
 
-    def targets_for(self, config: Config) -> tuple[AnyTarget, ...]:
+    def targets_for(self, config: Config) -> tuple[Target, ...]:
         """The methods of loggers that settings ask for."""
-        found: list[AnyTarget] = []
+        found: list[Target] = []
         if config.log_correlation:
-            found.append(_After("Logger.makeRecord", _correlate))
+            found.append(_After("logging", "Logger.makeRecord", _correlate))
         if exports_logging(config):
-            found.append(_After("Logger.callHandlers", _Export(config)))
+            found.append(_After("logging", "Logger.callHandlers", _Export(config)))
         return tuple(found)
 
     def _instrument(self, **kwargs: Any) -> None:

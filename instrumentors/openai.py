@@ -17,14 +17,14 @@ from typing import TYPE_CHECKING, Any, Final
 from eai_autotrace.instrumentation import Instrumentor
 from eai_autotrace.instrumentors._libraries import LIBRARIES
 from eai_autotrace.instrumentors._llm.openai_routes import ROUTES
-from eai_autotrace.instrumentors._llm.stainless import Library, Stainless, describe_error
+from eai_autotrace.instrumentors._llm.stainless import Stainless, StainlessLibrary, describe_error
 from eai_autotrace.instrumentors._llm.stainless_routes import Routes
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from eai_autotrace.config import Config
-    from eai_autotrace.instrumentation.instrumentor import AnyTarget
+    from eai_autotrace.instrumentation.target import Target
 
 _OLDEST_AZURE: Final = "2024-09-01"  # the first version with ``stream_options.include_usage``
 
@@ -39,7 +39,7 @@ def _asks_usage(client: Any, host: str) -> bool:
     return False
 
 
-LIBRARY: Final = Library(
+LIBRARY: Final = StainlessLibrary(
     module="openai",
     provider="openai",
     routes=Routes(ROUTES),
@@ -53,7 +53,7 @@ class OpenAIInstrumentor(Instrumentor):
 
     library = LIBRARIES["openai"].requirement
 
-    def targets_for(self, config: Config) -> tuple[AnyTarget, ...]:
+    def targets_for(self, config: Config) -> tuple[Target, ...]:
         """The functions that every request and every response passes."""
         return Stainless(LIBRARY, config).targets()
 

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import MutableMapping
 
     from eai_autotrace.config import Config
-    from eai_autotrace.instrumentation.instrumentor import AnyTarget
+    from eai_autotrace.instrumentation.target import Target
 
 
 def _is_plain(app: Any, scope: MutableMapping[str, Any]) -> bool:  # noqa: ARG001
@@ -37,7 +37,7 @@ class StarletteInstrumentor(Instrumentor):
 
     library = LIBRARIES["starlette"].requirement
 
-    def targets_for(self, config: Config) -> tuple[AnyTarget, ...]:
+    def targets_for(self, config: Config) -> tuple[Target, ...]:
         """The application, its routes and its background tasks."""
         requests = Requests(config, config.starlette_excluded_urls)
         return (

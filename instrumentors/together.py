@@ -12,16 +12,16 @@ from typing import TYPE_CHECKING, Any, Final
 from eai_autotrace.instrumentation import Instrumentor
 from eai_autotrace.instrumentors._libraries import LIBRARIES
 from eai_autotrace.instrumentors._llm.openai_routes import under
-from eai_autotrace.instrumentors._llm.stainless import Library, Stainless, describe_error
+from eai_autotrace.instrumentors._llm.stainless import Stainless, StainlessLibrary, describe_error
 from eai_autotrace.instrumentors._llm.stainless_routes import Routes
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from eai_autotrace.config import Config
-    from eai_autotrace.instrumentation.instrumentor import AnyTarget
+    from eai_autotrace.instrumentation.target import Target
 
-LIBRARY: Final = Library(
+LIBRARY: Final = StainlessLibrary(
     module="together", provider="together_ai", routes=Routes(under("", "/v1")), clients={}
 )
 
@@ -31,7 +31,7 @@ class TogetherInstrumentor(Instrumentor):
 
     library = LIBRARIES["together"].requirement
 
-    def targets_for(self, config: Config) -> tuple[AnyTarget, ...]:
+    def targets_for(self, config: Config) -> tuple[Target, ...]:
         """The functions that every request and every response passes."""
         return Stainless(LIBRARY, config).targets()
 

@@ -80,9 +80,9 @@ class Providers:
 
 def _end_open(_: Any, __: float) -> None:
     # Not imported: a process in which no library is traced has nothing open.
-    instrumentation = sys.modules.get("eai_autotrace.instrumentation.active")
-    if instrumentation is not None:
-        instrumentation.end_open()
+    open_operations = sys.modules.get("eai_autotrace.instrumentation.open_operations")
+    if open_operations is not None:
+        open_operations.end_open()
 
 
 def _flush(provider: Any, deadline: float) -> None:

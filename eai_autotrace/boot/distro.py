@@ -17,7 +17,18 @@ if TYPE_CHECKING:
 
 
 class EaiDistro(BaseDistro):
-    """Selects our configurator, and keeps instrumentors apart from each other."""
+    """
+    Selects our configurator, and keeps instrumentors apart from each other.
+
+    Attributes:
+        is_loaded: Whether somebody has made it.
+    """
+
+    is_loaded = False
+
+    def __init__(self) -> None:
+        super().__init__()
+        EaiDistro.is_loaded = True
 
     def load_instrumentor(self, entry_point: EntryPoint, **kwargs: Any) -> None:
         """Activate one instrumentor, if it is the one for its library. Never raises."""

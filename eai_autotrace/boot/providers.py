@@ -12,28 +12,25 @@ import os
 from typing import TYPE_CHECKING, Any, Final
 
 from opentelemetry import _logs, metrics, trace
-from opentelemetry.sdk.trace.sampling import DEFAULT_ON, ParentBasedTraceIdRatio
-from opentelemetry.util._importlib_metadata import entry_points
+from opentelemetry.sdk.trace import TracerProvider
 
 from eai_autotrace.boot.exporters import batch_exporter, installed, metric_exporter
 from eai_autotrace.boot.late import LateLoggerProvider, LateMeterProvider
 from eai_autotrace.boot.limits import span_limits
+from eai_autotrace.boot.plugins import make_id_generator, make_sampler, one_line
 from eai_autotrace.boot.resource import make_resource
 from eai_autotrace.boot.rivals import tell_of_rivals
-from eai_autotrace.config.load import RATIO_SAMPLERS
 from eai_autotrace.config.otlp import SIGNALS
-from eai_autotrace.config.parse import redacted, shown
+from eai_autotrace.config.parse import shown
 from eai_autotrace.export.pipeline import Pipeline
 from eai_autotrace.patching.guard import guard
-from eai_autotrace.spans import TracerProvider
 from eai_autotrace.spans.resource import ForkedResource
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from types import ModuleType
 
     from opentelemetry.sdk.resources import Resource
-    from opentelemetry.sdk.trace.id_generator import IdGenerator
-    from opentelemetry.sdk.trace.sampling import Sampler
 
     from eai_autotrace.config import Config
     from eai_autotrace.export.result import Exporter
@@ -70,13 +67,13 @@ def _here(resource: Resource) -> Resource:
 
 
 def _install_traces(config: Config, resource: Resource) -> None:
-    if not _is_free(trace.get_tracer_provider(), trace.ProxyTracerProvider):
+    if not _is_free(trace.get_tracer_provider(), trace):
         return
     # The end of the process is for boot.lifecycle, which keeps to a budget.
-    provider = TracerProvider(
-        sampler=_sampler(config),
+    provider = _provider_class()(
+        sampler=make_sampler(config),
         resource=resource,
-        id_generator=_id_generator(config),
+        id_generator=make_id_generator(config),
         span_limits=span_limits(config),
         shutdown_on_exit=False,
     )
@@ -86,8 +83,25 @@ def _install_traces(config: Config, resource: Resource) -> None:
     trace.set_tracer_provider(provider)
 
 
+def _provider_class() -> type[TracerProvider]:
+    """Ours, or the SDK's own where that has changed inside."""
+    try:
+        from eai_autotrace.spans.provider import TracerProvider as Lean  # noqa: PLC0415
+        from eai_autotrace.spans.self_test import check  # noqa: PLC0415
+
+        check()
+    except Exception as failure:
+        _logger.warning(
+            "this release of OpenTelemetry's SDK is not known; spans are made by its own classes,"
+            " which takes longer",
+            exc_info=failure,
+        )
+        return TracerProvider
+    return Lean
+
+
 def _install_metrics(config: Config, resource: Resource) -> None:
-    if not _is_free(metrics.get_meter_provider(), metrics._internal._ProxyMeterProvider):  # noqa: SLF001
+    if not _is_free(metrics.get_meter_provider(), metrics):
         return
     names = _usable(config, "metrics")
 
@@ -101,7 +115,7 @@ def _install_metrics(config: Config, resource: Resource) -> None:
 
 
 def _install_logs(config: Config, resource: Resource) -> None:
-    if not _is_free(_logs.get_logger_provider(), _logs._internal.ProxyLoggerProvider):  # noqa: SLF001
+    if not _is_free(_logs.get_logger_provider(), _logs):
         return
     names = _usable(config, "logs")
 
@@ -114,11 +128,13 @@ def _install_logs(config: Config, resource: Resource) -> None:
     _logs.set_logger_provider(LateLoggerProvider(make))
 
 
-def _is_free(current: object, proxy: type) -> bool:
+def _is_free(current: object, api: ModuleType) -> bool:
     """Whether nobody has set a provider; the application's own one is not ours to replace."""
-    if isinstance(current, proxy):
+    kind = type(current)
+    # Until one is set, OpenTelemetry's API gives a proxy of its own, whose name is private.
+    if f"{kind.__module__}.".startswith(f"{api.__name__}.") and "Proxy" in kind.__name__:
         return True
-    _logger.info("the application has set %s; it stays", type(current).__qualname__)
+    _logger.info("the application has set %s; it stays", kind.__qualname__)
     return False
 
 
@@ -154,13 +170,8 @@ def _made(
     for name, error in failures.items():
         instead = "'otlp' is used" if is_replaced else "it is left out"
         text = "OTEL_%s_EXPORTER: %s cannot be made: %s; %s"
-        _logger.warning(text, signal.upper(), shown(name), _line(error), instead)
+        _logger.warning(text, signal.upper(), shown(name), one_line(error), instead)
     return _made(config, signal, ("otlp",), make) if is_replaced else found
-
-
-def _line(failure: Exception) -> str:
-    """A failure in one line, which quotes no URL's password."""
-    return redacted(str(failure)) or type(failure).__name__
 
 
 def _described(config: Config, signal: str, name: str) -> str:
@@ -191,51 +202,3 @@ def _pipeline(config: Config, exporters: list[Exporter]) -> Pipeline:
         delay=config.batch_schedule_delay,
         timeout=config.batch_export_timeout,
     )
-
-
-def _sampler(config: Config) -> Sampler:
-    """The user's own sampler first, then our ratio, else the specification's default."""
-    if config.traces_sampler:
-        # The SDK's own default would read the same variables once more.
-        made = _plugin(
-            "opentelemetry_traces_sampler",
-            "OTEL_TRACES_SAMPLER",
-            config.traces_sampler.lower(),
-            lambda factory: factory(_sampler_argument(config)),
-        )
-        return made or DEFAULT_ON
-    if config.sampling_ratio is not None:
-        return ParentBasedTraceIdRatio(config.sampling_ratio)
-    return DEFAULT_ON
-
-
-def _sampler_argument(config: Config) -> float | str | None:
-    if (config.traces_sampler or "").lower() not in RATIO_SAMPLERS:
-        return config.traces_sampler_arg
-    return 1.0 if config.traces_sampler_arg is None else float(config.traces_sampler_arg)
-
-
-def _id_generator(config: Config) -> IdGenerator | None:
-    if not config.id_generator:
-        return None
-    return _plugin(
-        "opentelemetry_id_generator",
-        "OTEL_PYTHON_ID_GENERATOR",
-        config.id_generator,
-        lambda factory: factory(),
-    )
-
-
-def _plugin(group: str, variable: str, name: str, make: Callable[[Any], Any]) -> Any:
-    """An installed plugin by its entry point, or ``None``, which is the SDK's default."""
-    found = {entry_point.name: entry_point for entry_point in entry_points(group=group)}
-    try:
-        return make(found[name].load())
-    except KeyError:
-        known = ", ".join(sorted(found))
-        text = "%s: %s is not installed, known are %s; the default is used"
-        _logger.warning(text, variable, shown(name), known)
-    except Exception as failure:  # noqa: BLE001 - a foreign plugin must not stop tracing
-        text = "%s: %s cannot be made: %s; the default is used"
-        _logger.warning(text, variable, shown(name), _line(failure))
-    return None

@@ -44,9 +44,9 @@ def take_over() -> None:
 
 
 def _take_over() -> None:
-    if EaiDistro._instance is not None:  # noqa: SLF001
+    distro = None if EaiDistro.is_loaded else _loaded_distro()
+    if distro is None:
         return
-    distro = _loaded_distro()
     name = f"{type(distro).__module__}:{type(distro).__qualname__}"
     if is_other_chosen():
         _stand_aside(distro)

@@ -36,7 +36,7 @@ _FULL: Final = "queue_full"
 _logger = logging.getLogger("eai_autotrace.export")
 
 
-class Lane:
+class ExporterWorker:
     """
     The way of batches to one exporter.
 
@@ -98,7 +98,7 @@ class Lane:
             except RuntimeError:
                 self._thread = None
 
-    def hurry(self, deadline: float) -> None:
+    def export_now(self, deadline: float) -> None:
         """Try at once to send what waits, though the exporter may be failing."""
         with self._changed:
             self._deadline = deadline

@@ -16,7 +16,7 @@ from opentelemetry.sdk.metrics.export import (
     MetricExportResult,
 )
 
-from eai_autotrace.export.lane import Lane
+from eai_autotrace.export.lane import ExporterWorker
 from eai_autotrace.patching.forks import handle_when_forked
 
 if TYPE_CHECKING:
@@ -52,7 +52,7 @@ class LaneExporter(MetricExporter):
     ) -> None:
         super().__init__(dict(temporality), dict(aggregation))
         has_deltas = AggregationTemporality.DELTA in temporality.values()
-        self._lane = Lane(exporter, _MOST if has_deltas else _MOST_CUMULATIVE, timeout)
+        self._lane = ExporterWorker(exporter, _MOST if has_deltas else _MOST_CUMULATIVE, timeout)
         handle_when_forked(self._lane.start_anew)
 
     def export(self, metrics_data: MetricsData, *_: Any, **__: Any) -> MetricExportResult:
@@ -64,11 +64,11 @@ class LaneExporter(MetricExporter):
     def force_flush(self, timeout_millis: float = 10_000) -> bool:
         """Have everything sent, within so many milliseconds."""
         deadline = time.monotonic() + timeout_millis / 1000
-        self._lane.hurry(deadline)
+        self._lane.export_now(deadline)
         return self._lane.wait(deadline)
 
     def shutdown(self, timeout_millis: float = 30_000, **_: Any) -> None:
         """Send what is left, within so many milliseconds, and end."""
         deadline = time.monotonic() + timeout_millis / 1000
-        self._lane.hurry(deadline)
+        self._lane.export_now(deadline)
         self._lane.close(deadline)

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from opentelemetry.sdk.trace import SpanProcessor
 
-from eai_autotrace.export.lane import Lane
+from eai_autotrace.export.lane import ExporterWorker
 from eai_autotrace.patching.forks import handle_when_forked
 
 if TYPE_CHECKING:
@@ -73,7 +73,7 @@ class Batches:
         self._delay = max(delay, _SHORTEST_DELAY)
         self._redact = redact
         self._closed = False
-        self._lanes = [Lane(exporter, queue_size, timeout) for exporter in exporters]
+        self._lanes = [ExporterWorker(exporter, queue_size, timeout) for exporter in exporters]
         self._start_anew()
         handle_when_forked(self._start_anew)
 
@@ -96,7 +96,7 @@ class Batches:
         deadline = time.monotonic() + timeout_millis / 1000
         self._gather()
         for lane in self._lanes:
-            lane.hurry(deadline)
+            lane.export_now(deadline)
         done = [lane.wait(deadline) for lane in self._lanes]
         return all(done)
 
@@ -109,7 +109,7 @@ class Batches:
         self._gather()
         self._wake.set()
         for lane in self._lanes:
-            lane.hurry(deadline)
+            lane.export_now(deadline)
         for lane in self._lanes:
             lane.close(deadline)
 
@@ -185,6 +185,10 @@ class Pipeline(Batches, SpanProcessor):
 
     def on_end(self, span: ReadableSpan) -> None:
         """Take in a span that has ended, if it is sampled."""
-        context: Any = span._context  # noqa: SLF001 - a property less on the way of every span
+        context: Any
+        try:
+            context = span._context  # noqa: SLF001 - a call less on the way of every span
+        except AttributeError:
+            context = span.get_span_context()
         if context.trace_flags & 1:
             self.put(span)

@@ -8,51 +8,85 @@ from the user's program.
 
 from __future__ import annotations
 
-from eai_autotrace.instrumentation.asgi.application import Server, Step, WebSockets, exchange_of
-from eai_autotrace.instrumentation.asgi.request import Exchange, Responses
+from eai_autotrace.instrumentation.asgi.application import (
+    AsgiApplication,
+    Step,
+    WebSocketSettings,
+    server_operation_of,
+)
+from eai_autotrace.instrumentation.asgi.operation import ServerOperation
+from eai_autotrace.instrumentation.asgi.request import ResponseSettings
+from eai_autotrace.instrumentation.context import is_http_suppressed
 from eai_autotrace.instrumentation.instrumentor import Instrumentor
-from eai_autotrace.instrumentation.messaging.consume import Handler, Items, ItemsEnd
+from eai_autotrace.instrumentation.messaging.consume import (
+    ConsumerCallback,
+    MessageIterator,
+    MessageIteratorEnd,
+)
 from eai_autotrace.instrumentation.metrics import Measure, Measures
 from eai_autotrace.instrumentation.operation import KnownOperation, Operation
-from eai_autotrace.instrumentation.shapes.callback import Dispatch, Registration, Traced
-from eai_autotrace.instrumentation.shapes.carriers import Carrier
+from eai_autotrace.instrumentation.propagation import Inject, extract, inject
+from eai_autotrace.instrumentation.shapes.call import Call, InjectOnly
+from eai_autotrace.instrumentation.shapes.callback import Dispatch, Registration, TracedCallback
 from eai_autotrace.instrumentation.shapes.failure import Failure
-from eai_autotrace.instrumentation.shapes.multi_call import Part, PartsEnd, Whole
-from eai_autotrace.instrumentation.shapes.notices import Notice
-from eai_autotrace.instrumentation.shapes.observe import Detached, Watch
-from eai_autotrace.instrumentation.target import Inject, Target
+from eai_autotrace.instrumentation.shapes.multi_call import CallPart, MultiCall, OwnerEnd
+from eai_autotrace.instrumentation.shapes.observe import Observe
+from eai_autotrace.instrumentation.shapes.response_body import ActiveBodyRequest
+from eai_autotrace.instrumentation.shapes.root_context import RootContext
+from eai_autotrace.instrumentation.shapes.session import Session, SessionEnd
+from eai_autotrace.instrumentation.shapes.silence_native import SilenceNative
+from eai_autotrace.instrumentation.shapes.streamed_request import (
+    ActiveStreamedRequest,
+    StreamedRequest,
+    StreamedRequestOperation,
+    covers_http,
+    current_request,
+)
+from eai_autotrace.instrumentation.target import Target
 from eai_autotrace.instrumentation.user_hook import Hook, hook
 from eai_autotrace.patching.guard import guard
 
 __all__ = [
-    "Carrier",
-    "Detached",
+    "ActiveBodyRequest",
+    "ActiveStreamedRequest",
+    "AsgiApplication",
+    "Call",
+    "CallPart",
+    "ConsumerCallback",
     "Dispatch",
-    "Exchange",
     "Failure",
-    "Handler",
     "Hook",
     "Inject",
+    "InjectOnly",
     "Instrumentor",
-    "Items",
-    "ItemsEnd",
     "KnownOperation",
     "Measure",
     "Measures",
-    "Notice",
+    "MessageIterator",
+    "MessageIteratorEnd",
+    "MultiCall",
+    "Observe",
     "Operation",
-    "Part",
-    "PartsEnd",
+    "OwnerEnd",
     "Registration",
-    "Responses",
-    "Server",
+    "ResponseSettings",
+    "RootContext",
+    "ServerOperation",
+    "Session",
+    "SessionEnd",
+    "SilenceNative",
     "Step",
+    "StreamedRequest",
+    "StreamedRequestOperation",
     "Target",
-    "Traced",
-    "Watch",
-    "WebSockets",
-    "Whole",
-    "exchange_of",
+    "TracedCallback",
+    "WebSocketSettings",
+    "covers_http",
+    "current_request",
+    "extract",
     "guard",
     "hook",
+    "inject",
+    "is_http_suppressed",
+    "server_operation_of",
 ]

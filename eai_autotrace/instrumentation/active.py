@@ -6,88 +6,57 @@ Everything here is guarded. What fails, fails without the user's program noticin
 
 from __future__ import annotations
 
-import gc
-import os
-from functools import cached_property
 from time import time_ns
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
-from opentelemetry import metrics, trace
-from opentelemetry.context import _RUNTIME_CONTEXT, Context
-from opentelemetry.context import _SUPPRESS_HTTP_INSTRUMENTATION_KEY as _HTTP_SUPPRESSED
-from opentelemetry.context import _SUPPRESS_INSTRUMENTATION_KEY as _SUPPRESSED
+from opentelemetry import trace
 from opentelemetry.trace import StatusCode
-from opentelemetry.trace.propagation import _SPAN_KEY
 
-from eai_autotrace import __version__
-from eai_autotrace.config import Config
-from eai_autotrace.instrumentation.errors import Exceptions, qualified
-from eai_autotrace.instrumentation.metrics import Recorder
+from eai_autotrace.instrumentation.context import ROOT, attach, detach, get_current
+from eai_autotrace.instrumentation.errors import error_type, is_cancellation, is_failure
 from eai_autotrace.instrumentation.operation import Operation
 from eai_autotrace.patching.guard import guard, report
-from eai_autotrace.semconv.attributes import EAI_OUTCOME, ERROR_TYPE, SCHEMA_URL
+from eai_autotrace.semconv.attributes import EAI_OUTCOME, ERROR_TYPE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from opentelemetry.metrics import Meter, MeterProvider
-    from opentelemetry.trace import Span, TracerProvider
+    from opentelemetry.context import Context
+    from opentelemetry.metrics import Meter
+    from opentelemetry.trace import Span
 
-    from eai_autotrace.instrumentation.metrics import Measures
-    from eai_autotrace.patching.patch import Patch
+    from eai_autotrace.instrumentation.errors import Exceptions
+    from eai_autotrace.instrumentation.metrics import Recorder
 
     Attributes = Mapping[str, Any]
-
-# Without the functions around them, which only call them.
-get_current: Final = _RUNTIME_CONTEXT.get_current
-_attach: Final = _RUNTIME_CONTEXT.attach
-_detach: Final = _RUNTIME_CONTEXT.detach
-
-DEFAULTS: Final = Config()
-"""The settings where nobody has set any."""
 
 ABANDONED: Final = "abandoned"
 """The outcome of what nobody will finish."""
 
-# The key of older releases, which other projects still set.
-_SUPPRESSED_PLAINLY: Final = "suppress_instrumentation"
 
-
-def error_type(error: BaseException) -> Attributes:
-    """``error.type`` as the convention has it: the qualified class name, bare for built-ins."""
-    return {ERROR_TYPE: qualified(type(error))}
-
-
-def is_suppressed() -> bool:
-    """Whether one of OpenTelemetry's suppression keys is set in the current context."""
-    return _suppresses(get_current())
-
-
-def _suppresses(context: Context) -> bool:
-    return bool(context.get(_SUPPRESSED) or context.get(_SUPPRESSED_PLAINLY))
-
-
-def is_http_suppressed() -> bool:
-    """Whether somebody who traces HTTP requests by other means has set OpenTelemetry's key for that."""
-    return bool(get_current().get(_HTTP_SUPPRESSED))
-
-
-def is_cancellation(error: BaseException) -> bool:
+class Starter(Protocol):
     """
-    Whether an exception ends an operation without being its failure.
+    What an operation asks of the `eai_autotrace.instrumentation.tracing.Tracing` that started it.
 
-    True for ``asyncio.CancelledError``, ``trio.Cancelled`` and ``GeneratorExit``: all of them are
-    no ``Exception``. Told by that, as importing asyncio for it costs a start-up 20 ms.
+    Attributes:
+        describe_error: Gives attributes of an exception of the library.
+        exceptions: Records exceptions that end operations.
+        is_lean: Whether spans take attributes without checking them.
     """
-    return not isinstance(error, (Exception, KeyboardInterrupt, SystemExit))
+
+    describe_error: Callable[[BaseException], Attributes]
+    exceptions: Exceptions
+    is_lean: bool
+
+    @property
+    def meter(self) -> Meter:
+        """The instrumentor's meter."""
+
+    def start(self, operation: Operation) -> ActiveOperation:
+        """Start another operation of the same instrumentor."""
 
 
-def is_failure(attributes: Attributes | None) -> bool:
-    """Whether attributes say that an operation has failed: by an ``error.type`` that is not ``None``."""
-    return bool(attributes) and attributes.get(ERROR_TYPE) is not None  # type: ignore[union-attr]
-
-
-class Active:
+class ActiveOperation:
     """
     A started span that ends exactly once.
 
@@ -99,7 +68,7 @@ class Active:
     """
 
     __slots__ = (
-        "_measured",
+        "_metric_values",
         "_outer",
         "_recorder",
         "_token",
@@ -120,7 +89,7 @@ class Active:
         span: Span,
         context: Context,
         started: int,
-        tracing: Tracing,
+        tracing: Starter,
         recorder: Recorder | None,
     ) -> None:
         self.name = operation.name
@@ -130,25 +99,25 @@ class Active:
         self.ended = False
         self.is_recording = span.is_recording()
         self.is_measured = self.is_recording or recorder is not None
-        self._measured = operation.measured
+        self._metric_values = operation.metric_values
         self._recorder = recorder
         self.tracing = tracing
         self.started = started
         self._token: Any = None
         self._outer: Context | None = None
         if recorder is not None and recorder.counts:
-            recorder.count(operation.measured, 1)
+            recorder.count(operation.metric_values, 1)
 
     def enter(self) -> None:
         """Make the span current in this task until `leave`."""
-        self._token = _attach(self.context)
+        self._token = attach(self.context)
 
     def leave(self) -> None:
         """Give back the context that was current before `enter`. Same task, same frame."""
         token, self._token = self._token, None
         if token is not None:
             try:  # noqa: SIM105 - costs less than `suppress`
-                _detach(token)
+                detach(token)
             except Exception:  # noqa: BLE001, S110
                 # A coroutine that is closed elsewhere, as by the garbage collector: there is
                 # nothing to give back there.
@@ -157,7 +126,7 @@ class Active:
     def step_in(self) -> None:
         """Make the span current without a token, for code that may be left anywhere."""
         self._outer = get_current()
-        _attach(self.context)
+        attach(self.context)
 
     def step_out(self) -> None:
         """
@@ -167,7 +136,7 @@ class Active:
         """
         outer, self._outer = self._outer, None
         if outer is not None and trace.get_current_span() is self.span:
-            _attach(outer)
+            attach(outer)
 
     def end(self, attributes: Attributes | None = None, at: int | None = None) -> None:
         """
@@ -188,7 +157,9 @@ class Active:
                 self.span.end(now)
             if self._recorder is not None:
                 context = self.context if self.is_recording else None
-                self._recorder.end(self._measured, attributes or {}, now - self.started, context)
+                self._recorder.end(
+                    self._metric_values, attributes or {}, now - self.started, context
+                )
         except Exception as failure:  # noqa: BLE001 - the boundary
             report("ending a span", failure)
 
@@ -233,52 +204,18 @@ class Active:
             span.set_status(StatusCode.ERROR)
 
 
-def _has_provider() -> bool:
-    return not isinstance(trace.get_tracer_provider(), trace.ProxyTracerProvider)
-
-
 def _is_error(span: Any) -> bool:
     """Whether a span of the SDK has the status ERROR already, perhaps with a description."""
     status = getattr(span, "status", None)
     return status is not None and status.status_code is StatusCode.ERROR
 
 
-_forked_at = 0
-
-
-def _note_fork() -> None:
-    global _forked_at  # noqa: PLW0603 - what a fork changes is the process's
-    _forked_at = time_ns()
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_note_fork)
-
-
-def end_open() -> None:
-    """
-    End the operations that are still under way, as the process ends: in no order.
-
-    In a forked process those of its parent are under way there, and left alone here.
-
-    They are looked for among all objects, which takes 60 ms for a million of them, once. A list of
-    them would cost each operation 0.2 µs.
-    """
-    for found in gc.get_objects():
-        if issubclass(type(found), Active) and not found.ended:
-            try:
-                if found.started > _forked_at:
-                    found.abandon()
-            except Exception as failure:  # noqa: BLE001 - one of them must not cost the others
-                report("ending an open span", failure)
-
-
-class _Nothing(Active):
+class _Noop(ActiveOperation):
     """The null object: stands in where nothing is to be traced or starting failed."""
 
     def __init__(self) -> None:
         tracing: Any = None
-        super().__init__(Operation(""), trace.INVALID_SPAN, Context(), 0, tracing, None)
+        super().__init__(Operation(""), trace.INVALID_SPAN, ROOT, 0, tracing, None)
         self.ended = True
 
     def enter(self) -> None:
@@ -288,126 +225,4 @@ class _Nothing(Active):
         """Nothing to step into."""
 
 
-NOTHING = _Nothing()
-
-
-class Tracing:
-    """
-    Starts the operations of one instrumentor.
-
-    Args:
-        scope: The instrumentation scope's name.
-        describe_error: Attributes for an exception of the library, never its message.
-        config: The settings.
-        tracer_provider: Where spans go; ``None`` is the global provider.
-        meter_provider: Where measures go; ``None`` is the global provider.
-
-    Attributes:
-        exceptions: Records exceptions that end operations.
-        is_lean: Whether spans take attributes without checking them.
-    """
-
-    def __init__(
-        self,
-        scope: str,
-        describe_error: Callable[[BaseException], Attributes] = error_type,
-        config: Config = DEFAULTS,
-        tracer_provider: TracerProvider | None = None,
-        meter_provider: MeterProvider | None = None,
-    ) -> None:
-        self._scope = scope
-        self._tracer_provider = tracer_provider
-        self._find_tracer()
-        self._meter_provider = meter_provider
-        self.describe_error = describe_error
-        self.exceptions = Exceptions(scope, config)
-
-    @cached_property
-    def meter(self) -> Meter:
-        """The instrumentor's meter, made with the first value."""
-        return metrics.get_meter(
-            self._scope, __version__, self._meter_provider, schema_url=SCHEMA_URL
-        )
-
-    def recorder(self, measures: Measures | None) -> Recorder | None:
-        """What records some measures; ``None`` where there are none."""
-        return Recorder(measures, lambda: self.meter) if measures else None
-
-    def start(
-        self,
-        operation: Operation | None,
-        recorder: Recorder | None = None,
-        made: type[Active] = Active,
-    ) -> Active:
-        """Start what was described. The caller is inside a guard and decides about the context."""
-        ambient = get_current()
-        if operation is None or (ambient and _suppresses(ambient)):
-            return NOTHING
-        parent = operation.parent
-        base = ambient if parent is None else parent
-        # One clock for the span and its measures: they say the same duration.
-        now = operation.started or time_ns()
-        if self._start_described is not None:
-            outer: Any = base.get(_SPAN_KEY)
-            span = self._start_described(
-                operation.name,
-                base,
-                None if outer is None else outer.get_span_context(),
-                operation.kind,
-                operation.known_attributes,
-                operation.links,
-                now,
-            )
-        else:
-            if self._is_proxy and _has_provider():
-                # It was set after this library was instrumented.
-                self._find_tracer()
-                return self.start(operation, recorder, made)
-            span = self._tracer.start_span(
-                operation.name,
-                parent,
-                operation.kind,
-                operation.known_attributes(),
-                operation.links,
-                now,
-            )
-        context = Context({**base, _SPAN_KEY: span})
-        return made(operation, span, context, now, self, recorder)
-
-    def _find_tracer(self) -> None:
-        self._tracer = trace.get_tracer(self._scope, __version__, self._tracer_provider, SCHEMA_URL)
-        self._is_proxy = isinstance(self._tracer, trace.ProxyTracer)
-        # A tracer that decides without attributes has a start that asks for them afterwards.
-        self._start_described: Any = getattr(self._tracer, "start_described", None)
-        self.is_lean = self._start_described is not None
-
-    def beginner(
-        self,
-        describe: Callable[..., Operation | None],
-        what: str,
-        patch: Patch,
-        measures: Measures | None = None,
-        made: type[Active] = Active,
-    ) -> Callable[[tuple[Any, ...], dict[str, Any]], Active]:
-        """
-        A guarded start for the calls of one patched function.
-
-        Args:
-            describe: Gets the call's arguments.
-            what: The activity, for the report of a failure.
-            patch: Nothing is started once it is removed.
-            measures: What is measured of each operation.
-            made: The class of what is started.
-        """
-        recorder = self.recorder(measures)
-
-        def begin(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Active:
-            try:
-                if not patch.active:
-                    return NOTHING
-                return self.start(describe(*args, **kwargs), recorder, made)
-            except Exception as failure:  # noqa: BLE001 - the boundary
-                report(what, failure)
-                return NOTHING
-
-        return begin
+NOOP = _Noop()

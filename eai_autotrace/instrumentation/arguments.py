@@ -4,17 +4,30 @@ from __future__ import annotations
 
 import inspect
 import sys
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     Arguments = tuple[tuple[Any, ...], dict[str, Any]]
+
+# The arguments of an `__aexit__`, without the manager: a type, an exception, a traceback.
+_EXIT: Final = 3
 
 
 def only_argument(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     """The first argument of a call, passed by position or by any name; ``None`` without any."""
     return args[0] if args else next(iter(kwargs.values()), None)
+
+
+def error_in(args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> BaseException | None:
+    """The exception among the arguments of an ``__aexit__``, however they are passed."""
+    if len(args) == _EXIT and args[1] is None and not kwargs:
+        return None
+    for argument in (*args, *kwargs.values()):
+        if isinstance(argument, BaseException):
+            return argument
+    return None
 
 
 class Parameter:

@@ -18,6 +18,7 @@ from opentelemetry import _logs
 
 from eai_autotrace import __version__
 from eai_autotrace.semconv.attributes import (
+    ERROR_TYPE,
     EXCEPTION_MESSAGE,
     EXCEPTION_STACKTRACE,
     EXCEPTION_TYPE,
@@ -25,6 +26,8 @@ from eai_autotrace.semconv.attributes import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from opentelemetry.context import Context
     from opentelemetry.trace import Span
 
@@ -82,6 +85,26 @@ class Exceptions:
         if self._with_messages:
             attributes[EXCEPTION_MESSAGE] = str(error)
         return attributes
+
+
+def error_type(error: BaseException) -> Mapping[str, Any]:
+    """``error.type`` as the convention has it: the qualified class name, bare for built-ins."""
+    return {ERROR_TYPE: qualified(type(error))}
+
+
+def is_cancellation(error: BaseException) -> bool:
+    """
+    Whether an exception ends an operation without being its failure.
+
+    True for ``asyncio.CancelledError``, ``trio.Cancelled`` and ``GeneratorExit``: all of them are
+    no ``Exception``. Told by that, as importing asyncio for it costs a start-up 20 ms.
+    """
+    return not isinstance(error, (Exception, KeyboardInterrupt, SystemExit))
+
+
+def is_failure(attributes: Mapping[str, Any] | None) -> bool:
+    """Whether attributes say that an operation has failed: by an ``error.type`` that is not ``None``."""
+    return bool(attributes) and attributes.get(ERROR_TYPE) is not None  # type: ignore[union-attr]
 
 
 def qualified(kind: type) -> str:

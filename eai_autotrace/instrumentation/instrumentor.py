@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import logging
-from typing import TYPE_CHECKING, Any, ClassVar, Protocol
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import wrapt
 from opentelemetry.instrumentation.instrumentor import BaseInstrumentor
 
 from eai_autotrace.config.process import configuration
-from eai_autotrace.instrumentation.active import Tracing, error_type
+from eai_autotrace.instrumentation.errors import error_type
+from eai_autotrace.instrumentation.tracing import Tracing
 from eai_autotrace.patching.guard import guard
 from eai_autotrace.patching.patch import MissingTargetError, Patch
 
@@ -18,27 +19,9 @@ if TYPE_CHECKING:
     from types import ModuleType
 
     from eai_autotrace.config import Config
+    from eai_autotrace.instrumentation.target import Target
 
 _logger = logging.getLogger("eai_autotrace")
-
-
-class AnyTarget(Protocol):
-    """What every shape of target has."""
-
-    @property
-    def module(self) -> str:
-        """The module that defines the function."""
-
-    @property
-    def path(self) -> str:
-        """The function in that module."""
-
-    @property
-    def is_shared(self) -> bool:
-        """Whether one wrapper serves all instrumentors that have an equal target."""
-
-    def wrapper(self, patch: Patch, tracing: Tracing) -> Callable[..., Any]:
-        """The function that takes the original's place."""
 
 
 class Instrumentor(BaseInstrumentor):
@@ -58,7 +41,7 @@ class Instrumentor(BaseInstrumentor):
     """
 
     library: ClassVar[str]
-    targets: ClassVar[tuple[AnyTarget, ...]] = ()
+    targets: ClassVar[tuple[Target, ...]] = ()
 
     def __init__(self) -> None:
         # One object for each class, made again on every call: keep what it knows.
@@ -66,7 +49,7 @@ class Instrumentor(BaseInstrumentor):
             self._patching: _Patching | None = None
 
     @property
-    def missing(self) -> tuple[AnyTarget, ...]:
+    def missing(self) -> tuple[Target, ...]:
         """The targets that the imported version of the library does not have."""
         return () if self._patching is None else tuple(self._patching.missing)
 
@@ -74,7 +57,7 @@ class Instrumentor(BaseInstrumentor):
         """The library's requirement, as OpenTelemetry asks for it."""
         return (self.library,) if self.library else ()
 
-    def targets_for(self, config: Config) -> tuple[AnyTarget, ...]:  # noqa: ARG002 - others do
+    def targets_for(self, config: Config) -> tuple[Target, ...]:  # noqa: ARG002 - others do
         """
         The functions to patch under some settings.
 
@@ -121,9 +104,9 @@ class _Patching:
         self._tracing = tracing
         self._patches: list[Patch] = []
         self._undone = False
-        self.missing: list[AnyTarget] = []
+        self.missing: list[Target] = []
 
-    def await_module(self, target: AnyTarget) -> None:
+    def await_module(self, target: Target) -> None:
         """Patch a target now if its module is imported, else when it is."""
 
         def patch(module: ModuleType) -> None:
@@ -140,7 +123,7 @@ class _Patching:
             with guard("unpatching"):
                 self._patches.pop().remove()
 
-    def _patch(self, module: ModuleType, target: AnyTarget) -> None:
+    def _patch(self, module: ModuleType, target: Target) -> None:
         # Under another name, as `httpx2.alias_httpx` gives one, it is traced by its own instrumentor.
         if self._undone or module.__name__ != target.module:
             return

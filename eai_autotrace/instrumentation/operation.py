@@ -26,7 +26,7 @@ class Operation:
             is only called for a span that may be recorded. ``None`` values are left out.
         parent: The context to continue; ``None`` is the current one.
         links: Other spans this operation is about.
-        measured: The values of the names that the target's measures know from the start.
+        metric_values: The values of the names that the target's measures know from the start.
         exception: The event's name for an exception that ends the operation, such as
             ``http.server.request.exception``; ``None`` where it is recorded elsewhere: an exception
             passes many operations, and the outermost one says that nobody handled it.
@@ -38,7 +38,7 @@ class Operation:
     attributes: Mapping[str, Any] | Callable[[], Mapping[str, Any]] = field(default_factory=dict)
     parent: Context | None = None
     links: Sequence[Link] = ()
-    measured: tuple[Any, ...] = ()
+    metric_values: tuple[Any, ...] = ()
     exception: str | None = None
     started: int | None = None
 

@@ -10,21 +10,25 @@ from __future__ import annotations
 
 import operator
 import re
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from opentelemetry import propagate
-from opentelemetry.baggage import _BAGGAGE_KEY
 from opentelemetry.baggage.propagation import W3CBaggagePropagator
 from opentelemetry.context import Context
 from opentelemetry.propagators.composite import CompositePropagator
 from opentelemetry.trace import NonRecordingSpan, SpanContext, TraceFlags, TraceState
-from opentelemetry.trace.propagation import _SPAN_KEY
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
+
+from eai_autotrace.instrumentation.arguments import Parameter
+from eai_autotrace.instrumentation.context import BAGGAGE_KEY, SPAN_KEY
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from opentelemetry.propagators.textmap import TextMapPropagator
+
+    from eai_autotrace.instrumentation.arguments import Arguments
 
 _PARENT: Final = "traceparent"
 _OTHERS: Final = ("tracestate", "baggage")
@@ -34,7 +38,54 @@ _NO_STATE: Final = TraceState()
 _STANDARD: Final = {TraceContextTextMapPropagator, W3CBaggagePropagator}
 
 
-class Known(NamedTuple):
+@dataclass(frozen=True)
+class Inject:
+    """
+    Where a call carries the trace context.
+
+    Attributes:
+        parameter: The parameter that holds the message's headers.
+        carry: Gets that argument (``None`` where left out) and the headers to add; gives the
+            argument to call with. The caller's own object stays as it is: a copy is given, unless
+            the object is made for this one call. Then it may be changed in place, and given.
+    """
+
+    parameter: str
+    carry: Callable[[Any, dict[str, str]], Any]
+
+
+class Injection:
+    """
+    Puts a trace context among the arguments of a function.
+
+    Args:
+        inject: Where.
+        function: The function that will be called.
+
+    Attributes:
+        what: The activity, for the report of a failure.
+
+    Raises:
+        ValueError: The function has no such parameter.
+    """
+
+    __slots__ = ("_carry", "_parameter", "what")
+
+    def __init__(self, inject: Inject, function: Callable[..., Any]) -> None:
+        self._parameter = Parameter(function, inject.parameter)
+        self._carry = inject.carry
+        self.what = (
+            f"injecting the trace context into {function.__module__} {function.__qualname__}"
+        )
+
+    def into(self, args: tuple[Any, ...], kwargs: dict[str, Any], context: Context) -> Arguments:
+        """The arguments with a context; the caller is inside a guard."""
+        own = self._parameter.get(args, kwargs)
+        carried = self._carry(own, inject(context))
+        return (args, kwargs) if carried is own else self._parameter.put(args, kwargs, carried)
+
+
+class PropagatorTraits(NamedTuple):
     """
     What is known of a propagator.
 
@@ -51,7 +102,7 @@ class Known(NamedTuple):
     is_standard: bool
 
 
-def _read(propagator: TextMapPropagator) -> Known:
+def _read(propagator: TextMapPropagator) -> PropagatorTraits:
     parts = getattr(propagator, "_propagators", ())
     is_composite = type(propagator) is CompositePropagator
     is_standard = (
@@ -59,16 +110,16 @@ def _read(propagator: TextMapPropagator) -> Known:
     )
     fields = frozenset(propagator.fields)
     names = frozenset(field.lower().encode("latin-1") for field in fields)
-    return Known(propagator, fields, names, is_standard)
+    return PropagatorTraits(propagator, fields, names, is_standard)
 
 
 class _Current:
     """The propagator in use; compared by identity, as others' need not have a hash."""
 
     def __init__(self) -> None:
-        self._known: Known | None = None
+        self._known: PropagatorTraits | None = None
 
-    def __call__(self) -> Known:
+    def __call__(self) -> PropagatorTraits:
         propagator, known = propagate.get_global_textmap(), self._known
         if known is None or known.propagator is not propagator:
             known = self._known = _read(propagator)
@@ -82,8 +133,8 @@ current: Final = _Current()
 def inject(context: Context) -> dict[str, str]:
     """The headers that carry a context."""
     known = current()
-    span: Any = context.get(_SPAN_KEY)
-    if span is not None and _BAGGAGE_KEY not in context and known.is_standard:
+    span: Any = context.get(SPAN_KEY)
+    if span is not None and BAGGAGE_KEY not in context and known.is_standard:
         trace, number, flags, state, is_valid = _parts(span.get_span_context())
         if is_valid and not state:
             # Half of what an f-string takes.
@@ -93,18 +144,15 @@ def inject(context: Context) -> dict[str, str]:
     return headers
 
 
-def extract(
-    headers: Mapping[Any, Any] | None, carrier_of: Callable[[Mapping[Any, Any]], Mapping[str, str]]
-) -> Context:
+def extract(headers: Mapping[Any, Any] | None) -> Context:
     """
-    The context that headers carry, and nothing of the current one.
+    The context that a message's headers carry, and nothing of the current one.
 
     It is empty where there is none, and where a propagator fails at what there is: headers are
     anybody's, propagators are others' code.
 
     Args:
-        headers: Names and values of any type.
-        carrier_of: Gives those of them that are text.
+        headers: Names and values of any type; see `text_headers`.
     """
     if not headers:
         return Context()
@@ -117,9 +165,35 @@ def extract(
     if fields.isdisjoint(headers):
         return Context()
     try:
-        return propagator.extract(carrier_of(headers), Context())
+        return propagator.extract(text_headers(headers), Context())
     except Exception:  # noqa: BLE001 - see above
         return Context()
+
+
+def text_headers(headers: Mapping[Any, Any]) -> dict[str, str]:
+    """
+    Headers as propagators read them: text only.
+
+    Those of a message may hold any type. Bytes are decoded where they are text; what is no text
+    cannot be a trace context and is left out.
+    """
+    found: dict[str, str] = {}
+    for name, value in headers.items():
+        text = _text(value)
+        if isinstance(name, str) and text is not None:
+            found[name] = text
+    return found
+
+
+def _text(value: Any) -> str | None:
+    if isinstance(value, str):
+        return value
+    if isinstance(value, (bytes, bytearray)):
+        try:
+            return value.decode()
+        except UnicodeDecodeError:
+            return None
+    return None
 
 
 def _properties(context: Any) -> Any:
@@ -162,4 +236,4 @@ _make: Final = _unchecked if _is_known_layout() else _checked
 
 def _context(trace: str, span: str, flags: str) -> Context:
     parent = _make(int(trace, 16), int(span, 16), _FLAGS[flags])
-    return Context({_SPAN_KEY: NonRecordingSpan(parent)} if parent.is_valid else {})
+    return Context({SPAN_KEY: NonRecordingSpan(parent)} if parent.is_valid else {})

@@ -10,10 +10,13 @@ from __future__ import annotations
 import logging
 from collections import Counter
 from contextlib import suppress
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, TypeVar
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from types import TracebackType
+
+_T = TypeVar("_T")
 
 _logger = logging.getLogger("eai_autotrace")
 
@@ -74,3 +77,19 @@ class guard:  # noqa: N801 - reads as a statement: ``with guard("..."):``
             report(self._what, failure)
             return True
         return False
+
+
+def tried(what: str, function: Callable[..., _T], *args: Any) -> _T | None:
+    """
+    What a function of ours gives, or ``None`` where it fails.
+
+    Args:
+        what: The activity as the report names it.
+        function: The function.
+        args: Its arguments.
+    """
+    try:
+        return function(*args)
+    except Exception as failure:  # noqa: BLE001 - the boundary
+        report(what, failure)
+        return None

@@ -1,16 +1,12 @@
-"""The messaging conventions for RabbitMQ, and trace context in message headers."""
+"""The messaging conventions for RabbitMQ."""
 
 from __future__ import annotations
 
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from eai_autotrace.instrumentation import propagation
-
 if TYPE_CHECKING:
     from collections.abc import Mapping
-
-    from opentelemetry.context import Context
 
 RABBITMQ: Final = "rabbitmq"
 DEFAULT_EXCHANGE: Final = "amq.default"
@@ -70,36 +66,6 @@ def destination(exchange: str, routing_key: str, queue: str = "") -> str:
     return ":".join(part for part in parts if part) or DEFAULT_EXCHANGE
 
 
-def span_name(operation: str, exchange: str, routing_key: str, queue: str = "") -> str:
-    """
-    ``operation destination``, without the names that brokers and libraries make up.
-
-    Those would give every client, or every call, a name of its own.
-    """
-    known = names(exchange, routing_key, queue).known
-    return operation if known is None else f"{operation} {known}"
-
-
-def carrier_of(headers: Mapping[Any, Any] | None) -> dict[str, str]:
-    """
-    Message headers as propagators read them: text only.
-
-    AMQP headers may hold any type. Bytes are decoded where they are text; what is no text cannot be
-    a trace context and is left out.
-    """
-    carrier: dict[str, str] = {}
-    for name, value in (headers or {}).items():
-        text = _text(value)
-        if isinstance(name, str) and text is not None:
-            carrier[name] = text
-    return carrier
-
-
-def context_of(headers: Mapping[Any, Any] | None) -> Context:
-    """The context that a message carries; empty where it carries none."""
-    return propagation.extract(headers, carrier_of)
-
-
 def size_of(value: Any) -> int:
     """About how many bytes a value has in a table of AMQP 0-9-1; never much less."""
     if isinstance(value, str):
@@ -120,14 +86,3 @@ def deaths_of(headers: Mapping[Any, Any]) -> int:
         return 0
     counts = [death.get("count") for death in deaths if isinstance(death, dict)]
     return sum(count for count in counts if isinstance(count, int))
-
-
-def _text(value: Any) -> str | None:
-    if isinstance(value, str):
-        return value
-    if isinstance(value, (bytes, bytearray)):
-        try:
-            return value.decode()
-        except UnicodeDecodeError:
-            return None
-    return None

@@ -18,15 +18,17 @@ if TYPE_CHECKING:
 
     Decide = Callable[[SpanContext | None, int], bool]
 
-_PARENT_BASED: Final = frozenset(
-    {
-        sampling.ParentBased,
-        sampling.ParentBasedTraceIdRatio,
-        sampling._ParentBasedAlwaysOn,
-        sampling._ParentBasedAlwaysOff,
-    }
+
+def _known(*names: str) -> frozenset[type]:
+    """Those of the SDK's classes that this release has."""
+    found = (getattr(sampling, name, None) for name in names)
+    return frozenset(known for known in found if known is not None)
+
+
+_PARENT_BASED: Final = _known(
+    "ParentBased", "ParentBasedTraceIdRatio", "_ParentBasedAlwaysOn", "_ParentBasedAlwaysOff"
 )
-_STATIC: Final = frozenset({sampling.StaticSampler, sampling._AlwaysOn, sampling._AlwaysOff})
+_STATIC: Final = _known("StaticSampler", "_AlwaysOn", "_AlwaysOff")
 _DELEGATES: Final = {
     "_remote_parent_sampled": True,
     "_remote_parent_not_sampled": False,
@@ -41,6 +43,13 @@ def quick_decision(sampler: sampling.Sampler) -> Decide | None:
 
     Its samplers record what they sample, add no attributes and keep the parent's trace state.
     """
+    try:
+        return _quick_decision(sampler)
+    except AttributeError:  # a release of the SDK that has other private names
+        return None
+
+
+def _quick_decision(sampler: sampling.Sampler) -> Decide | None:
     if type(sampler) not in _PARENT_BASED:
         return _decision(sampler, follows=False)
     follows = all(_static(getattr(sampler, name)) is on for name, on in _DELEGATES.items())

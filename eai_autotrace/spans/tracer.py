@@ -2,26 +2,23 @@
 
 from __future__ import annotations
 
-import inspect
-from functools import wraps
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
-from opentelemetry import context as context_api
 from opentelemetry import trace as api
 from opentelemetry.sdk import trace as sdk
 from opentelemetry.sdk.trace.id_generator import RandomIdGenerator
 from opentelemetry.sdk.trace.sampling import Decision
-from opentelemetry.trace import NonRecordingSpan, SpanKind, Status, StatusCode
+from opentelemetry.trace import NonRecordingSpan, SpanKind
 
 from eai_autotrace.spans.attributes import Attributes
+from eai_autotrace.spans.current import CurrentSpan
 from eai_autotrace.spans.decisions import quick_decision
 from eai_autotrace.spans.ids import FLAGS, NO_STATE, make_context, span_id, trace_id
 from eai_autotrace.spans.span import Span
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
-    from types import TracebackType
 
     from opentelemetry.context import Context
     from opentelemetry.trace import Link, SpanContext
@@ -164,7 +161,7 @@ class Tracer(sdk.Tracer):
                 set_status_on_exception,
             )
 
-        return _CurrentSpan(start, record_exception, set_status_on_exception, end_on_exit)
+        return CurrentSpan(start, record_exception, set_status_on_exception, end_on_exit)
 
     def _make(
         self,
@@ -203,62 +200,3 @@ class Tracer(sdk.Tracer):
             asked = getattr(self.id_generator, "is_trace_id_random", None)
             return _RANDOM if asked is not None and asked() else 0
         return _RANDOM
-
-
-class _CurrentSpan:
-    """A span that is current in a block, with the SDK's rules for exceptions."""
-
-    __slots__ = ("_end", "_record", "_span", "_start", "_status", "_token")
-
-    def __init__(
-        self,
-        start: Callable[[], api.Span],
-        record: bool,
-        status: bool,
-        end: bool,
-    ) -> None:
-        self._start = start
-        self._record = record
-        self._status = status
-        self._end = end
-
-    def __enter__(self) -> api.Span:
-        self._span = self._start()
-        self._token = context_api.attach(api.set_span_in_context(self._span))
-        return self._span
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        context_api.detach(self._token)
-        span = self._span
-        # What is no Exception, such as a cancellation, is no error of the operation.
-        if isinstance(error, Exception) and span.is_recording():
-            if self._record:
-                span.record_exception(error)
-            if self._status:
-                span.set_status(Status(StatusCode.ERROR, f"{type(error).__name__}: {error}"))
-        if self._end:
-            span.end()
-
-    def __call__(self, function: Callable[..., Any]) -> Callable[..., Any]:
-        """As a decorator: a new span for each call."""
-        again = (self._start, self._record, self._status, self._end)
-        if inspect.iscoroutinefunction(function):
-
-            @wraps(function)
-            async def async_wrapper(*args: Any, **kwargs: Any) -> Any:
-                with _CurrentSpan(*again):
-                    return await function(*args, **kwargs)
-
-            return async_wrapper
-
-        @wraps(function)
-        def wrapper(*args: Any, **kwargs: Any) -> Any:
-            with _CurrentSpan(*again):
-                return function(*args, **kwargs)
-
-        return wrapper

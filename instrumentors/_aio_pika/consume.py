@@ -7,13 +7,20 @@ from typing import TYPE_CHECKING, Any, Final
 
 from opentelemetry.trace import SpanKind
 
-from eai_autotrace.instrumentation import Handler, Items, ItemsEnd, Operation, hook
+from eai_autotrace.instrumentation import (
+    ConsumerCallback,
+    MessageIterator,
+    MessageIteratorEnd,
+    Observe,
+    Operation,
+    extract,
+    hook,
+)
 from eai_autotrace.instrumentation.messaging.consume import announce_end
-from eai_autotrace.instrumentation.messaging.process import HandlingOperation
-from eai_autotrace.instrumentation.messaging.process_block import Block, BlockEnd
-from eai_autotrace.instrumentation.messaging.receive import Receive, Received
+from eai_autotrace.instrumentation.messaging.process import ProcessOperation
+from eai_autotrace.instrumentation.messaging.process_block import ProcessBlock, ProcessBlockEnd
+from eai_autotrace.instrumentation.messaging.receive import Receive, ReceivedMessage
 from eai_autotrace.instrumentation.messaging.settlement import Delivery, find
-from eai_autotrace.instrumentation.shapes.notices import Completed
 from eai_autotrace.instrumentors._aio_pika.destination import (
     PROCESS,
     PROCESS_RECEIVED,
@@ -31,11 +38,10 @@ from eai_autotrace.instrumentors._aio_pika.message import (
     route_of,
     without_span,
 )
-from eai_autotrace.semconv import rabbitmq as messages
 
 if TYPE_CHECKING:
     from eai_autotrace.config import Config
-    from eai_autotrace.instrumentation.instrumentor import AnyTarget
+    from eai_autotrace.instrumentation.target import Target
 
 _QUEUE: Final = "aio_pika.queue"
 _MESSAGE: Final = "aio_pika.message"
@@ -43,27 +49,27 @@ _EXCEPTION: Final = "messaging.process.exception"
 _AUTOMATIC: Final = "automatic"
 
 
-def targets(config: Config) -> tuple[AnyTarget, ...]:
+def targets(config: Config) -> tuple[Target, ...]:
     """The functions by which messages come to the application."""
     consuming = Consuming(config)
     users = hook(config.messaging_process_hook, "OTEL_EAI_MESSAGING_PROCESS_HOOK")
     return (
-        Handler(
+        ConsumerCallback(
             _QUEUE, "Queue.consume", "callback", consuming.callback, _is_librarys, PROCESS, users
         ),
-        Completed(_QUEUE, "QueueIterator.__aenter__", announce_end),
-        Items(_QUEUE, "QueueIterator.__anext__", consuming.item, PROCESS, users),
-        Items(
+        Observe(_QUEUE, "QueueIterator.__aenter__", after=announce_end),
+        MessageIterator(_QUEUE, "QueueIterator.__anext__", consuming.item, PROCESS, users),
+        MessageIterator(
             "aio_pika.robust_queue",
             "RobustQueueIterator.__anext__",
             consuming.item,
             PROCESS,
             users,
         ),
-        ItemsEnd(_QUEUE, "QueueIterator.close"),
-        ItemsEnd(_QUEUE, "QueueIterator.__aexit__"),
+        MessageIteratorEnd(_QUEUE, "QueueIterator.close"),
+        MessageIteratorEnd(_QUEUE, "QueueIterator.__aexit__"),
         Receive(_QUEUE, "Queue.get", consuming.get, _got, _is_empty, RECEIVE, RECEIVED),
-        Block(
+        ProcessBlock(
             _MESSAGE,
             "ProcessContext.__aenter__",
             _delivery_of,
@@ -71,7 +77,7 @@ def targets(config: Config) -> tuple[AnyTarget, ...]:
             PROCESS_RECEIVED,
             users,
         ),
-        BlockEnd(_MESSAGE, "ProcessContext.__aexit__", _delivery_of),
+        ProcessBlockEnd(_MESSAGE, "ProcessContext.__aexit__", _delivery_of),
     )
 
 
@@ -87,30 +93,30 @@ class Consuming:
         self._excludes = excluder(config.messaging_excluded_queues)
         self._continues = config.messaging_consumer_trace == "continue"
 
-    def callback(self, queue: Any, message: Any) -> HandlingOperation | None:
+    def callback(self, queue: Any, message: Any) -> ProcessOperation | None:
         """A message that a callback handles."""
         return None if self._excludes(queue.name) else self._process(queue.name, message)
 
-    def item(self, iterator: Any, message: Any) -> HandlingOperation | None:
+    def item(self, iterator: Any, message: Any) -> ProcessOperation | None:
         """A message that a loop's body handles."""
         return self.callback(iterator._amqp_queue, message)  # noqa: SLF001
 
-    def block(self, delivery: Delivery, _: Any, message: Any) -> HandlingOperation | None:
+    def block(self, delivery: Delivery, _: Any, message: Any) -> ProcessOperation | None:
         """A message that was fetched, and that a block handles."""
         return self._process(delivery.queue, message)
 
-    def _process(self, queue: str, message: Any) -> HandlingOperation:
+    def _process(self, queue: str, message: Any) -> ProcessOperation:
         channel = channel_of(message)
         known = route_of("process", "process", message, queue, broker_of(channel))
-        context = messages.context_of(message.headers)
+        context = extract(message.headers)
         is_settled = message.processed
-        return HandlingOperation(
+        return ProcessOperation(
             known.name,
             SpanKind.CONSUMER,
             partial(attributes_of, message, known),
             context if self._continues else without_span(context),
             links_of(producer_of(context)),
-            known.measured,
+            known.metric_values,
             _EXCEPTION,
             None,
             channel,
@@ -124,19 +130,21 @@ class Consuming:
         if self._excludes(queue.name):
             return None
         known = route("get", "receive", "", "", queue.name, broker_of(queue.channel))
-        return Operation(known.name, SpanKind.CLIENT, known.attributes, measured=known.measured)
+        return Operation(
+            known.name, SpanKind.CLIENT, known.attributes, metric_values=known.metric_values
+        )
 
 
-def _got(message: Any, queue: Any, **_: object) -> Received | None:
+def _got(message: Any, queue: Any, **_: object) -> ReceivedMessage | None:
     """The message that was fetched."""
     if message is None:
         return None
     channel = channel_of(message)
     known = route_of("get", "receive", message, queue.name, broker_of(channel))
-    return Received(
+    return ReceivedMessage(
         known.name,
         attributes_of(message, known),
-        producer_of(messages.context_of(message.headers)),
+        producer_of(extract(message.headers)),
         channel,
         None if message.processed else message.delivery_tag,
         queue.name,

@@ -54,25 +54,25 @@ PROCESS_RECEIVED: Final = Measures(_KNOWN, _PROCESS_LEARNT, (_PROCESS,))
 """Of a message that was fetched, and counted when it was."""
 
 
-class Route(NamedTuple):
+class Destination(NamedTuple):
     """
     What all operations of a kind with a destination have in common.
 
     Attributes:
         name: The name of their spans.
         attributes: Attributes of their spans.
-        measured: The values that go with the measures above.
+        metric_values: The values that go with the measures above.
     """
 
     name: str
     attributes: dict[str, Any]
-    measured: tuple[Any, ...]
+    metric_values: tuple[Any, ...]
 
 
 @lru_cache(maxsize=4096)
 def route(  # noqa: PLR0913, PLR0917 - what tells them apart
     operation: str, kind: str, exchange: str, routing_key: str, queue: str, broker: Broker
-) -> Route:
+) -> Destination:
     """
     What is known of an operation before a message is.
 
@@ -96,7 +96,7 @@ def route(  # noqa: PLR0913, PLR0917 - what tells them apart
         SERVER_ADDRESS: broker[0],
         SERVER_PORT: broker[1],
     }
-    return Route(
+    return Destination(
         operation if names.known is None else f"{operation} {names.known}",
         {name: value for name, value in attributes.items() if value is not None},
         (operation, names.known, messages.RABBITMQ, *broker),

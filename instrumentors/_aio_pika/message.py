@@ -6,9 +6,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from opentelemetry.context import Context
 from opentelemetry.trace import Link
-from opentelemetry.trace.propagation import _SPAN_KEY
 
-from eai_autotrace.instrumentation.active import get_current
+from eai_autotrace.instrumentation.context import SPAN_KEY, get_current
 from eai_autotrace.instrumentors._aio_pika.destination import plain, route
 from eai_autotrace.semconv import rabbitmq as messages
 from eai_autotrace.semconv.attributes import (
@@ -26,7 +25,7 @@ if TYPE_CHECKING:
 
     from opentelemetry.trace import SpanContext
 
-    from eai_autotrace.instrumentors._aio_pika.destination import Broker, Route
+    from eai_autotrace.instrumentors._aio_pika.destination import Broker, Destination
 
 
 _DEATHS: Final = "x-death"
@@ -34,12 +33,12 @@ _DEATHS: Final = "x-death"
 _DELIVERY_COUNT: Final = "x-delivery-count"
 
 
-def route_of(operation: str, kind: str, message: Any, queue: str, broker: Broker) -> Route:
+def route_of(operation: str, kind: str, message: Any, queue: str, broker: Broker) -> Destination:
     """What is known of an operation with a message from a queue."""
     return route(operation, kind, message.exchange or "", message.routing_key or "", queue, broker)
 
 
-def attributes_of(message: Any, known: Route) -> dict[str, Any]:
+def attributes_of(message: Any, known: Destination) -> dict[str, Any]:
     """The attributes of an operation with a message of aio-pika, without any that is ``None``."""
     attributes = {
         **known.attributes,
@@ -63,7 +62,7 @@ def attributes_of(message: Any, known: Route) -> dict[str, Any]:
 
 def producer_of(context: Context) -> SpanContext | None:
     """The span that a message's context names."""
-    span: Any = context.get(_SPAN_KEY)
+    span: Any = context.get(SPAN_KEY)
     found: SpanContext | None = None if span is None else span.get_span_context()
     return found if found is not None and found.is_valid else None
 
@@ -81,4 +80,4 @@ def links_of(producer: SpanContext | None) -> Sequence[Link]:
 
 def without_span(context: Context) -> Context:
     """A message's context, baggage included, in which a trace begins."""
-    return Context({key: value for key, value in context.items() if key != _SPAN_KEY})
+    return Context({key: value for key, value in context.items() if key != SPAN_KEY})

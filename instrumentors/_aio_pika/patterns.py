@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 from opentelemetry.trace import SpanKind
 
-from eai_autotrace.instrumentation import Measure, Measures, Notice, Operation, Target
+from eai_autotrace.instrumentation import Call, Measure, Measures, Observe, Operation
+from eai_autotrace.instrumentation.errors import is_cancellation
 from eai_autotrace.instrumentation.messaging.process import CURRENT
-from eai_autotrace.instrumentation.shapes.counts import Count
 from eai_autotrace.instrumentors._aio_pika.destination import BROKER_KNOWN, broker_of, url_of
 from eai_autotrace.semconv import metrics
 from eai_autotrace.semconv import rabbitmq as messages
@@ -24,7 +24,12 @@ from eai_autotrace.semconv.attributes import (
 )
 
 if TYPE_CHECKING:
-    from eai_autotrace.instrumentation.instrumentor import AnyTarget
+    from collections.abc import Callable
+
+    from eai_autotrace.instrumentation.metrics import Recorder
+    from eai_autotrace.instrumentation.target import Target
+    from eai_autotrace.instrumentation.tracing import Tracing
+    from eai_autotrace.patching.patch import Patch
 
 _RPC: Final = "aio_pika.patterns.rpc"
 _SYSTEM: Final = "aio_pika"
@@ -45,24 +50,69 @@ _CHANNELS: Final = Measures(
 )
 
 
-def targets() -> tuple[AnyTarget, ...]:
+def targets() -> tuple[Target, ...]:
     """The functions of the patterns, of transactions and of connections."""
     return (
-        Target(_RPC, "RPC.call", _call, measures=_CALL),
-        Notice(_RPC, "RPC.serialize_exception", _failed),
-        Notice(_RPC, "JsonRPC.serialize_exception", _failed),
-        Target("aiormq.channel", "Channel.tx_select", partial(_transaction, "select")),
-        Target("aiormq.channel", "Channel.tx_commit", partial(_transaction, "commit")),
-        Target("aiormq.channel", "Channel.tx_rollback", partial(_transaction, "rollback")),
-        Count(
-            "aiormq.connection", "Connection.connect", _connected, _CONNECTIONS, has_failures=True
-        ),
-        Count("aiormq.channel", "Channel.open", _opened, _CHANNELS, has_failures=True),
-        Count("aio_pika.connection", "Connection.connect", _reconnected, _RECONNECTIONS),
-        Count(
-            "aio_pika.robust_connection", "RobustConnection.connect", _reconnected, _RECONNECTIONS
+        Call(_RPC, "RPC.call", _call, measures=_CALL),
+        Observe(_RPC, "RPC.serialize_exception", after=_failed),
+        Observe(_RPC, "JsonRPC.serialize_exception", after=_failed),
+        Call("aiormq.channel", "Channel.tx_select", partial(_transaction, "select")),
+        Call("aiormq.channel", "Channel.tx_commit", partial(_transaction, "commit")),
+        Call("aiormq.channel", "Channel.tx_rollback", partial(_transaction, "rollback")),
+        _Count(_connected, _CONNECTIONS).target("aiormq.connection", "Connection.connect"),
+        _Count(_opened, _CHANNELS).target("aiormq.channel", "Channel.open"),
+        *(
+            _Count(_reconnected, _RECONNECTIONS, has_failures=False).target(module, path)
+            for module, path in (
+                ("aio_pika.connection", "Connection.connect"),
+                ("aio_pika.robust_connection", "RobustConnection.connect"),
+            )
         ),
     )
+
+
+class _Count:
+    """
+    Counts the calls of a function; cancelled ones do not count.
+
+    Args:
+        values: Has the signature of the function, and is called after it. Gives the values that go
+            with the count; ``None`` for a call that does not count.
+        measures: What is counted.
+        has_failures: Whether failed calls are counted, too.
+    """
+
+    def __init__(
+        self,
+        values: Callable[..., tuple[Any, ...] | None],
+        measures: Measures,
+        *,
+        has_failures: bool = True,
+    ) -> None:
+        self._values = values
+        self._measures = measures
+        self._has_failures = has_failures
+        self._tracing: Tracing | None = None
+        self._recorder: Recorder | None = None
+
+    def target(self, module: str, path: str) -> Observe:
+        """What is patched."""
+        return Observe(module, path, before=self._begun, prepare=self._prepare)
+
+    def _prepare(self, tracing: Tracing, _: Patch) -> None:
+        self._tracing = tracing
+        self._recorder = tracing.recorder(self._measures)
+
+    def _begun(self, *args: Any, **kwargs: Any) -> Callable[[Any, BaseException | None], None]:
+        def ended(_: Any, error: BaseException | None) -> None:
+            if error is not None and (is_cancellation(error) or not self._has_failures):
+                return
+            values = self._values(*args, **kwargs)
+            if values is not None and self._tracing is not None and self._recorder is not None:
+                learnt = {} if error is None else self._tracing.describe_error(error)
+                self._recorder.end(values, learnt, 0, None)
+
+        return ended
 
 
 def _call(rpc: Any, method_name: str, *_: object, **__: object) -> Operation:
@@ -82,7 +132,7 @@ def _call(rpc: Any, method_name: str, *_: object, **__: object) -> Operation:
             SERVER_ADDRESS: host,
             SERVER_PORT: port,
         },
-        measured=(_SYSTEM, method_name, host, port),
+        metric_values=(_SYSTEM, method_name, host, port),
     )
 
 

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any, Final
 from opentelemetry import trace
 from opentelemetry.trace import Link, SpanKind
 
-from eai_autotrace.instrumentation import Operation, hook
-from eai_autotrace.instrumentation.active import error_type, is_cancellation
-from eai_autotrace.instrumentation.messaging.send import Carry, Send, SendingOperation
+from eai_autotrace.instrumentation import Operation, extract, hook
+from eai_autotrace.instrumentation.errors import error_type, is_cancellation
+from eai_autotrace.instrumentation.messaging.send import Carry, Send, SendOperation
 from eai_autotrace.instrumentors._aio_pika.destination import (
     SEND,
     broker_of,
@@ -20,7 +20,7 @@ from eai_autotrace.instrumentors._aio_pika.destination import (
     plain,
     route,
 )
-from eai_autotrace.semconv import rabbitmq as messages
+from eai_autotrace.semconv import rabbitmq
 from eai_autotrace.semconv.attributes import (
     EAI_MESSAGING_PUBLISH_OUTCOME,
     ERROR_TYPE,
@@ -33,8 +33,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from eai_autotrace.config import Config
-    from eai_autotrace.instrumentation.messaging.send import Sending
-    from eai_autotrace.instrumentors._aio_pika.destination import Broker, Route
+    from eai_autotrace.instrumentation.messaging.send import ActiveSend
+    from eai_autotrace.instrumentors._aio_pika.destination import Broker, Destination
 
 # Reply codes of a returned message, in AMQP 0-9-1.
 _RETURNS: Final[dict[Any, str]] = {311: "CONTENT_TOO_LARGE", 312: "NO_ROUTE", 313: "NO_CONSUMERS"}
@@ -121,13 +121,13 @@ class Publishing:
         known = route("publish", "send", exchange, routing_key, "", broker)
         headers = getattr(message, "headers", None)
         created = _creation_context(headers) if headers else None
-        return SendingOperation(
+        return SendOperation(
             known.name,
             SpanKind.PRODUCER,
             partial(_attributes, known, message, size),
             None,
             () if created is None else (Link(created),),
-            known.measured,
+            known.metric_values,
             None,
             None,
             is_private,
@@ -140,7 +140,7 @@ def _made_anew() -> Any:
     return vars(sys.modules["aio_pika.message"].Message).get("properties", _made_anew)
 
 
-def _attributes(known: Route, message: Any, size: int) -> dict[str, Any]:
+def _attributes(known: Destination, message: Any, size: int) -> dict[str, Any]:
     attributes = {**known.attributes, MESSAGING_MESSAGE_BODY_SIZE: size}
     identifier = getattr(message, "message_id", None)
     if identifier is not None:
@@ -153,7 +153,7 @@ def _attributes(known: Route, message: Any, size: int) -> dict[str, Any]:
 
 def _creation_context(headers: Any) -> trace.SpanContext | None:
     """The trace context that a message has from before; it is kept."""
-    found = trace.get_current_span(messages.context_of(headers)).get_span_context()
+    found = trace.get_current_span(extract(headers)).get_span_context()
     return found if found.is_valid else None
 
 
@@ -183,7 +183,7 @@ def _put(channel: Any, properties: Any, headers: dict[str, str], is_private: boo
 
 
 def _fits(channel: Any, headers: dict[str, Any]) -> bool:
-    return messages.size_of(headers) + _OTHER_PROPERTIES < channel.max_content_size
+    return rabbitmq.size_of(headers) + _OTHER_PROPERTIES < channel.max_content_size
 
 
 def _copy(properties: Any) -> Any:
@@ -203,7 +203,7 @@ def _put_back(properties: Any, carried: Any) -> None:
         properties.message_id = carried.message_id
 
 
-def _result(sending: Sending, result: Any) -> Mapping[str, Any]:
+def _result(sending: ActiveSend, result: Any) -> Mapping[str, Any]:
     attributes = _UNCONFIRMED if result is None else _CONFIRMED
     # Only a message that comes back has a body.
     if hasattr(result, "body") and not _is_reply(result.delivery):
@@ -220,10 +220,10 @@ def _is_reply(delivery: Any) -> bool:
 
     RabbitMQ returns every mandatory message to such an address, though it delivers it.
     """
-    return str(getattr(delivery, "routing_key", "")).startswith(messages.DIRECT_REPLY)
+    return str(getattr(delivery, "routing_key", "")).startswith(rabbitmq.DIRECT_REPLY)
 
 
-def _failure(sending: Sending, error: BaseException) -> Mapping[str, Any]:
+def _failure(sending: ActiveSend, error: BaseException) -> Mapping[str, Any]:
     identifier = {MESSAGING_MESSAGE_ID: getattr(sending.sent, "message_id", None)}
     if is_cancellation(error):
         return identifier

@@ -7,35 +7,38 @@ from typing import TYPE_CHECKING, Any, Final
 
 from opentelemetry.trace import Link, SpanKind
 
-from eai_autotrace.instrumentation import Operation, Target
+from eai_autotrace.instrumentation import (
+    Call,
+    Observe,
+    Operation,
+    extract,
+)
 from eai_autotrace.instrumentation.messaging.settlement import find, forget, settle
-from eai_autotrace.instrumentation.shapes.notices import Completed
 from eai_autotrace.instrumentors._aio_pika.destination import SETTLE, broker_of, channel_of
 from eai_autotrace.instrumentors._aio_pika.message import attributes_of, producer_of, route_of
-from eai_autotrace.semconv import rabbitmq as messages
 
 if TYPE_CHECKING:
     from eai_autotrace.config import Config
-    from eai_autotrace.instrumentation.instrumentor import AnyTarget
+    from eai_autotrace.instrumentation.target import Target
 
 _CHANNEL: Final = "aiormq.channel"
 _OPERATIONS: Final = ("ack", "nack", "reject")
 
 
-def targets(config: Config) -> tuple[AnyTarget, ...]:
+def targets(config: Config) -> tuple[Target, ...]:
     """The functions that settle messages: all of them end in those of aiormq."""
     noticed = (
-        Completed(_CHANNEL, "Channel.basic_ack", _acked),
-        Completed(_CHANNEL, "Channel.basic_nack", _nacked),
-        Completed(_CHANNEL, "Channel.basic_reject", _rejected),
-        Completed(_CHANNEL, "Channel._on_close", _closed),
+        Observe(_CHANNEL, "Channel.basic_ack", after=_acked),
+        Observe(_CHANNEL, "Channel.basic_nack", after=_nacked),
+        Observe(_CHANNEL, "Channel.basic_reject", after=_rejected),
+        Observe(_CHANNEL, "Channel._on_close", after=_closed),
     )
     if not config.messaging_settle_spans:
         return noticed
     return (
         *noticed,
         *(
-            Target(
+            Call(
                 "aio_pika.message",
                 f"IncomingMessage.{operation}",
                 partial(_settle, operation),
@@ -87,11 +90,11 @@ def _settle(operation: str, message: Any, *_: object, **__: object) -> Operation
     if delivery is None:
         return None
     known = route_of(operation, "settle", message, delivery.queue, broker_of(channel))
-    producer = producer_of(messages.context_of(message.headers))
+    producer = producer_of(extract(message.headers))
     return Operation(
         known.name,
         SpanKind.CLIENT,
         partial(attributes_of, message, known),
         links=() if producer is None else (Link(producer),),
-        measured=known.measured,
+        metric_values=known.metric_values,
     )

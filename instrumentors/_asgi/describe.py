@@ -11,19 +11,25 @@ from opentelemetry.propagators.textmap import Getter
 from opentelemetry.trace import SpanKind
 
 from eai_autotrace.instrumentation import (
+    AsgiApplication,
     Operation,
-    Server,
-    WebSockets,
+    WebSocketSettings,
     hook,
     propagation,
 )
-from eai_autotrace.instrumentors._asgi.settings import CONNECTIONS, capture, measures, responses
+from eai_autotrace.instrumentors._asgi.settings import (
+    CONNECTIONS,
+    EXCEPTIONS,
+    capture,
+    measures,
+    responses,
+)
 from eai_autotrace.semconv import forwarded, http
 from eai_autotrace.semconv.attributes import (
     NETWORK_PROTOCOL_NAME,
 )
 from eai_autotrace.semconv.forwarded import Origin
-from eai_autotrace.semconv.http import Headers
+from eai_autotrace.semconv.headers import Headers
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, MutableMapping
@@ -150,7 +156,7 @@ class Requests:
 
     def server(
         self, module: str, path: str, wanted: Callable[[Any, Scope], bool], **more: Any
-    ) -> Server:
+    ) -> AsgiApplication:
         """
         The target of an application class.
 
@@ -158,7 +164,7 @@ class Requests:
             module: The module that defines it.
             path: Its ``__call__``.
             wanted: Gets the application and the scope; whether they get a span.
-            more: Further arguments of `Server`.
+            more: Further arguments of `AsgiApplication`.
         """
 
         def request(app: Any, scope: Scope) -> Operation | None:
@@ -168,14 +174,16 @@ class Requests:
             return self.connection(scope) if wanted(app, scope) else None
 
         config = self._config
-        return Server(
+        return AsgiApplication(
             module,
             path,
             request,
             measures(config.http_metrics),
             hook=hook(config.http_request_hook, "OTEL_EAI_HTTP_SERVER_REQUEST_HOOK"),
             responses=responses(config),
-            websockets=WebSockets(connection, CONNECTIONS, config.websocket_message_spans),
+            websockets=WebSocketSettings(
+                connection, CONNECTIONS, config.websocket_message_spans, EXCEPTIONS
+            ),
             **more,
         )
 

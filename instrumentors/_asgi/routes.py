@@ -8,7 +8,14 @@ from typing import TYPE_CHECKING, Any, Final
 from opentelemetry import context, trace
 from opentelemetry.trace import Link
 
-from eai_autotrace.instrumentation import Exchange, Notice, Operation, Step, Target, exchange_of
+from eai_autotrace.instrumentation import (
+    Call,
+    Observe,
+    Operation,
+    ServerOperation,
+    Step,
+    server_operation_of,
+)
 from eai_autotrace.instrumentors._asgi.describe import EXCEPTION
 
 if TYPE_CHECKING:
@@ -24,7 +31,7 @@ BELOW: Final = "/{path}"
 """What ends the template of a route that takes all paths below it."""
 
 
-def route(exchange: Exchange, found: Any, scope: Scope) -> None:
+def route(exchange: ServerOperation, found: Any, scope: Scope) -> None:
     """Of the route that answers, the template is what groups requests; real values are not."""
     # FastAPI's handles a request by Starlette's: the same route comes twice.
     if exchange.found is not found:
@@ -32,14 +39,14 @@ def route(exchange: Exchange, found: Any, scope: Scope) -> None:
         exchange.route = exchange.prefix + _template(found, scope)
 
 
-def _mount(exchange: Exchange, mount: Any, scope: Scope) -> None:  # noqa: ARG001
+def _mount(exchange: ServerOperation, mount: Any, scope: Scope) -> None:  # noqa: ARG001
     """A mount's template goes before those of its routes; without routes, all below is one."""
     exchange.pass_mount(mount, mount.path)
     if not mount.routes:
         exchange.route = exchange.prefix + BELOW
 
 
-def _host(exchange: Exchange, host: Any, scope: Scope) -> None:  # noqa: ARG001
+def _host(exchange: ServerOperation, host: Any, scope: Scope) -> None:  # noqa: ARG001
     """A host's template is no part of the path."""
     exchange.pass_mount(host, "")
 
@@ -63,11 +70,11 @@ def _redirect(*_: object, **__: object) -> None:
     inside an included router, as FastAPI does itself to handle such a route.
     """
     frame = sys._getframe(1)  # noqa: SLF001 - the notice's, which are passed over
-    while frame.f_back and frame.f_globals.get("__name__") == Notice.__module__:
+    while frame.f_back and frame.f_globals.get("__name__") == Observe.__module__:
         frame = frame.f_back
     if "redirect_scope" in frame.f_code.co_varnames:
         known = frame.f_locals
-        exchange = exchange_of(known["scope"])
+        exchange = server_operation_of(known["scope"])
         if exchange is not None:
             found = known["route"]
             # FastAPI >= 0.137 has included routers among the routes, which do not keep what matched.
@@ -84,17 +91,17 @@ ROUTES: Final = (
     Step("starlette.routing", "WebSocketRoute.handle", route),
     Step("starlette.routing", "Mount.handle", _mount),
     Step("starlette.routing", "Host.handle", _host),
-    Notice("starlette.responses", "RedirectResponse.__init__", _redirect),
+    Observe("starlette.responses", "RedirectResponse.__init__", after=_redirect),
 )
 
 
-def background_tasks(config: Config) -> tuple[Target, ...]:
+def background_tasks(config: Config) -> tuple[Call, ...]:
     """The targets of background tasks."""
     if config.http_background_tasks == "off":
         return ()
     is_linked = config.http_background_tasks == "linked"
     describe = _linked_task if is_linked else _task
-    return (Target("starlette.background", "BackgroundTask.__call__", describe, is_shared=True),)
+    return (Call("starlette.background", "BackgroundTask.__call__", describe, is_shared=True),)
 
 
 def _task(task: Any) -> Operation | None:

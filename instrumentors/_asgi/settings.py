@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from eai_autotrace.instrumentation import Measure, Measures, Responses, hook
+from eai_autotrace.instrumentation import Measure, Measures, ResponseSettings, hook
+from eai_autotrace.instrumentation.asgi.operation import KnownExceptions
 from eai_autotrace.semconv import metrics
 from eai_autotrace.semconv.attributes import (
     ERROR_TYPE,
@@ -34,6 +35,13 @@ CONNECTIONS: Final = Measures(
 )
 """What is measured of WebSocket connections."""
 
+EXCEPTIONS: Final = KnownExceptions(
+    answers=frozenset({"HTTPException"}),
+    # Starlette's, and uvicorn's.
+    disconnects=frozenset({"ClientDisconnect", "ClientDisconnected", "WebSocketDisconnect"}),
+)
+"""What exceptions of Starlette and of servers mean."""
+
 
 def capture(config: Config, side: str, names: tuple[str, ...]) -> HeaderCapture | None:
     """The headers to record of requests or responses; ``None`` for none."""
@@ -42,7 +50,7 @@ def capture(config: Config, side: str, names: tuple[str, ...]) -> HeaderCapture 
     return HeaderCapture(f"http.{side}.header", names, config.http_sanitized_headers)
 
 
-def responses(config: Config) -> Responses:
+def responses(config: Config) -> ResponseSettings:
     """What is done when a response begins."""
     captured = capture(config, "response", config.http_response_headers)
     told = config.http_response_trace_headers
@@ -60,12 +68,13 @@ def responses(config: Config) -> Responses:
         }
         return [headers[name] for name in told]
 
-    return Responses(
+    return ResponseSettings(
         describe if captured else None,
         extend if told else None,
         hook(config.http_response_hook, "OTEL_EAI_HTTP_SERVER_RESPONSE_HOOK"),
         config.http_send_receive_spans,
         any(name.endswith("body_size") for name in config.http_metrics),
+        EXCEPTIONS,
     )
 
 
@@ -75,8 +84,8 @@ def measures(names: tuple[str, ...]) -> Measures | None:
         return None
     active = (metrics.HTTP_SERVER_ACTIVE_REQUESTS, 2) if "active_requests" in names else None
     return Measures(
-        known=(HTTP_REQUEST_METHOD, URL_SCHEME, NETWORK_PROTOCOL_VERSION),
-        learnt=(HTTP_ROUTE, HTTP_RESPONSE_STATUS_CODE, ERROR_TYPE),
-        of=tuple(measure for name, measure in _MEASURES.items() if name in names),
+        start_keys=(HTTP_REQUEST_METHOD, URL_SCHEME, NETWORK_PROTOCOL_VERSION),
+        end_keys=(HTTP_ROUTE, HTTP_RESPONSE_STATUS_CODE, ERROR_TYPE),
+        metrics=tuple(measure for name, measure in _MEASURES.items() if name in names),
         active=active,
     )

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from opentelemetry.trace import SpanKind
 
-from eai_autotrace.instrumentation import Operation, Part, PartsEnd, Watch, Whole
+from eai_autotrace.instrumentation import CallPart, MultiCall, Observe, Operation, OwnerEnd
 from eai_autotrace.semconv.attributes import (
     DB_RESPONSE_RETURNED_ROWS,
     EAI_DB_CURSOR_BATCHES,
@@ -17,10 +17,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from eai_autotrace.instrumentation import Measures
+    from eai_autotrace.instrumentation.shapes.observe import Listener
     from eai_autotrace.instrumentors._asyncpg.queries import Queries
-    from eai_autotrace.instrumentors._asyncpg.sessions import Session, Sessions
+    from eai_autotrace.instrumentors._asyncpg.sessions import DatabaseSession, Sessions
 
-    Watcher = Callable[[Any, BaseException | None], None]
 
 _CURSOR: Final = "asyncpg.cursor"
 _TRANSACTION: Final = "asyncpg.transaction"
@@ -29,7 +29,7 @@ _COMMIT: Final = "Transaction._Transaction__commit"
 _ROLLBACK: Final = "Transaction._Transaction__rollback"
 
 
-class Rows(Whole):
+class Rows(MultiCall):
     """A cursor under way."""
 
     def learnt(self) -> Mapping[str, Any]:
@@ -37,7 +37,7 @@ class Rows(Whole):
         return {EAI_DB_CURSOR_BATCHES: self.parts, DB_RESPONSE_RETURNED_ROWS: self.items}
 
 
-class Block(Whole):
+class Block(MultiCall):
     """A transaction under way."""
 
     outcome: str | None = None
@@ -62,7 +62,7 @@ class Cursors:
         self._queries = queries
         self._measures = measures
 
-    def targets(self) -> tuple[Part | PartsEnd, ...]:
+    def targets(self) -> tuple[CallPart | OwnerEnd, ...]:
         """What is patched. Rows are taken from a buffer: nothing is called for each of them."""
         return (
             self._part("_bind", self._bound),
@@ -70,13 +70,13 @@ class Cursors:
             self._part("_exec", self._fetched),
             self._part("_close_portal", self._closed),
             self._part("forward", self._moved, owner="Cursor"),
-            PartsEnd(_CURSOR, "BaseCursor.__del__", self._kept),
+            OwnerEnd(_CURSOR, "BaseCursor.__del__", self._kept),
         )
 
     def _part(
         self, method: str, take: Callable[[Any, Any, Any], bool], owner: str = "BaseCursor"
-    ) -> Part:
-        return Part(
+    ) -> CallPart:
+        return CallPart(
             _CURSOR,
             f"{owner}.{method}",
             self._queries.cursor,
@@ -86,7 +86,7 @@ class Cursors:
             self._measures,
         )
 
-    def _kept(self, cursor: Any) -> dict[int, Whole]:
+    def _kept(self, cursor: Any) -> dict[int, MultiCall]:
         return self._sessions.of(cursor._connection).unfinished  # noqa: SLF001
 
     def _bound(self, rows: Rows, cursor: Any, result: Any) -> bool:  # noqa: ARG002
@@ -120,12 +120,12 @@ class Transactions:
         self._sessions = sessions
         self._mode = mode
 
-    def targets(self) -> tuple[Part | Watch, ...]:
+    def targets(self) -> tuple[CallPart | Observe, ...]:
         """What is patched; what comes later lies around what comes first."""
-        ends = tuple(Watch(_TRANSACTION, path, self._end) for path in (_COMMIT, _ROLLBACK))
+        ends = tuple(Observe(_TRANSACTION, path, self._end) for path in (_COMMIT, _ROLLBACK))
         if self._mode == "statements":
             return ends
-        start = Watch(_TRANSACTION, "Transaction.start", self._hide)
+        start = Observe(_TRANSACTION, "Transaction.start", self._hide)
         if self._mode == "off":
             return (start, *ends)
         return (
@@ -136,9 +136,9 @@ class Transactions:
             self._part(_ROLLBACK, self._rolled_back),
         )
 
-    def _part(self, path: str, take: Callable[[Any, Any, Any], bool]) -> Part:
+    def _part(self, path: str, take: Callable[[Any, Any, Any], bool]) -> CallPart:
         describe = self._describe if path.endswith("start") else self._describe_nothing
-        return Part(_TRANSACTION, path, describe, self._kept, take, Block, is_current=True)
+        return CallPart(_TRANSACTION, path, describe, self._kept, take, Block, is_current=True)
 
     def _describe(self, transaction: Any) -> Operation | None:
         session = self._session(transaction)
@@ -149,10 +149,10 @@ class Transactions:
     def _describe_nothing(self, transaction: Any) -> None:
         """Nothing begins where a transaction ends."""
 
-    def _kept(self, transaction: Any) -> dict[int, Whole]:
+    def _kept(self, transaction: Any) -> dict[int, MultiCall]:
         return self._session(transaction).unfinished
 
-    def _session(self, transaction: Any) -> Session:
+    def _session(self, transaction: Any) -> DatabaseSession:
         return self._sessions.of(transaction._connection)  # noqa: SLF001
 
     def _started(self, block: Block, transaction: Any, result: Any) -> bool:  # noqa: ARG002
@@ -166,10 +166,10 @@ class Transactions:
         block.outcome = "rolled_back"
         return True
 
-    def _hide(self, transaction: Any) -> Watcher:
+    def _hide(self, transaction: Any) -> Listener:
         return quietly(self._session(transaction))
 
-    def _end(self, transaction: Any) -> Watcher:
+    def _end(self, transaction: Any) -> Listener:
         """Cursors end with their transaction."""
         session = self._session(transaction)
         after = None if self._mode == "statements" else quietly(session)
@@ -187,7 +187,7 @@ class Transactions:
         return ended
 
 
-def quietly(session: Session) -> Watcher:
+def quietly(session: DatabaseSession) -> Listener:
     """Give a session's queries no spans until what is given here is called."""
     session.quiet += 1
 

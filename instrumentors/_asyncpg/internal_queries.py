@@ -4,15 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from eai_autotrace.instrumentation import Watch
+from eai_autotrace.instrumentation import Observe
 from eai_autotrace.instrumentors._asyncpg.cursors import quietly
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
+    from eai_autotrace.instrumentation.shapes.observe import Listener
     from eai_autotrace.instrumentors._asyncpg.sessions import Sessions
 
-    Watcher = Callable[[Any, BaseException | None], None]
 
 _CONNECTION: Final = "asyncpg.connection"
 _SQLALCHEMY: Final = "sqlalchemy.dialects.postgresql"
@@ -29,24 +27,24 @@ class Quiet:
     def __init__(self, sessions: Sessions) -> None:
         self._sessions = sessions
 
-    def targets(self) -> tuple[Watch, ...]:
+    def targets(self) -> tuple[Observe, ...]:
         """What is patched."""
         return (
             # A pool that takes a connection back; the user's own ``reset=`` is called there too.
-            Watch("asyncpg.pool", "PoolConnectionHolder.release", self._release),
-            Watch(_CONNECTION, "Connection.reset", self._reset),
-            Watch(_CONNECTION, "Connection._reset", self._reset),
+            Observe("asyncpg.pool", "PoolConnectionHolder.release", self._release),
+            Observe(_CONNECTION, "Connection.reset", self._reset),
+            Observe(_CONNECTION, "Connection._reset", self._reset),
             # Which of several servers is the one to use.
-            Watch("asyncpg.connect_utils", "_can_use_connection", self._check),
+            Observe("asyncpg.connect_utils", "_can_use_connection", self._check),
             # COPY prepares, and has the server quote arguments.
-            Watch(_CONNECTION, "Connection.copy_from_query", self._copy),
-            Watch(_CONNECTION, "Connection.copy_records_to_table", self._copy),
+            Observe(_CONNECTION, "Connection.copy_from_query", self._copy),
+            Observe(_CONNECTION, "Connection.copy_records_to_table", self._copy),
             # What SQLAlchemy asks a server first, and whether a connection is alive.
-            Watch(f"{_SQLALCHEMY}.base", "PGDialect.initialize", self._initialize),
-            Watch(f"{_SQLALCHEMY}.asyncpg", "PGDialect_asyncpg.do_ping", self._ping),
+            Observe(f"{_SQLALCHEMY}.base", "PGDialect.initialize", self._initialize),
+            Observe(f"{_SQLALCHEMY}.asyncpg", "PGDialect_asyncpg.do_ping", self._ping),
         )
 
-    def _release(self, holder: Any, timeout: float | None) -> Watcher | None:  # noqa: ARG002
+    def _release(self, holder: Any, timeout: float | None) -> Listener | None:  # noqa: ARG002
         if holder._con is None:  # noqa: SLF001
             return None
         session = self._sessions.of(holder._con)  # noqa: SLF001
@@ -57,23 +55,23 @@ class Quiet:
 
         return released
 
-    def _reset(self, connection: Any, **_: Any) -> Watcher | None:
+    def _reset(self, connection: Any, **_: Any) -> Listener | None:
         session = self._sessions.of(connection)
         return quietly(session) if session.is_released else None
 
-    def _check(self, connection: Any, attr: Any) -> Watcher:  # noqa: ARG002
+    def _check(self, connection: Any, attr: Any) -> Listener:  # noqa: ARG002
         return quietly(self._sessions.of(connection))
 
-    def _copy(self, connection: Any, *_: object, **__: object) -> Watcher:
+    def _copy(self, connection: Any, *_: object, **__: object) -> Listener:
         return quietly(self._sessions.of(connection))
 
-    def _initialize(self, dialect: Any, connection: Any) -> Watcher | None:  # noqa: ARG002
+    def _initialize(self, dialect: Any, connection: Any) -> Listener | None:  # noqa: ARG002
         return self._of_adapted(connection.connection.dbapi_connection)
 
-    def _ping(self, dialect: Any, dbapi_connection: Any) -> Watcher | None:  # noqa: ARG002
+    def _ping(self, dialect: Any, dbapi_connection: Any) -> Listener | None:  # noqa: ARG002
         return self._of_adapted(dbapi_connection)
 
-    def _of_adapted(self, adapted: Any) -> Watcher | None:
+    def _of_adapted(self, adapted: Any) -> Listener | None:
         """Keep quiet what SQLAlchemy has adapted, if it is asyncpg's."""
         connection = getattr(adapted, "_connection", None)
         if not hasattr(connection, "_protocol"):

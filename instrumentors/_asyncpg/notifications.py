@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 from opentelemetry.context import Context
 from opentelemetry.trace import SpanKind
 
-from eai_autotrace.instrumentation import Dispatch, Operation, Registration, Traced
+from eai_autotrace.instrumentation import Dispatch, Operation, Registration, TracedCallback
 from eai_autotrace.semconv.attributes import DB_OPERATION_NAME, EAI_DB_NOTIFICATION_CHANNEL
 
 if TYPE_CHECKING:
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from eai_autotrace.instrumentors._asyncpg.sessions import Sessions
 
-    Trace = Callable[[Callable[..., Any]], Traced]
+    Trace = Callable[[Callable[..., Any]], TracedCallback]
 
 _CONNECTION: Final = "asyncpg.connection"
 
@@ -74,7 +74,7 @@ class Notifications:
 
 
 def _replace(trace: Trace, kept: Any, found: Any) -> None:
-    if not isinstance(found.cb, Traced):
+    if not isinstance(found.cb, TracedCallback):
         # Equal to what it replaces: a set would keep that one.
         kept.discard(found)
         kept.add(found._replace(cb=trace(found.cb)))

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 from weakref import WeakKeyDictionary
 
-from eai_autotrace.instrumentation import Detached, Measure, Measures, Watch
+from eai_autotrace.instrumentation import Measure, Measures, Observe, RootContext
 from eai_autotrace.instrumentation.metrics import Recorder
 from eai_autotrace.instrumentors._asyncpg.sessions import POSTGRESQL
 from eai_autotrace.semconv.attributes import (
@@ -29,13 +29,13 @@ from eai_autotrace.semconv.metrics import (
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
-    from eai_autotrace.instrumentation.active import Tracing
-    from eai_autotrace.instrumentation.gauges import Gauges
+    from eai_autotrace.instrumentation.metrics import Gauges
+    from eai_autotrace.instrumentation.shapes.observe import Listener
+    from eai_autotrace.instrumentation.tracing import Tracing
     from eai_autotrace.instrumentors._asyncpg.sessions import Sessions
     from eai_autotrace.patching.patch import Patch
     from eai_autotrace.semconv.metrics import Metric
 
-    Watcher = Callable[[Any, BaseException | None], None]
     Readings = Iterator[tuple[float, Mapping[str, Any]]]
 
 _POOL: Final = "asyncpg.pool"
@@ -82,25 +82,25 @@ class Pools:
         self._patch: Patch | None = None
         self._is_observed = not is_measured
 
-    def targets(self) -> tuple[Watch | Detached, ...]:
+    def targets(self) -> tuple[Observe | RootContext, ...]:
         """What is patched."""
-        acquire = Watch(_POOL, "Pool._acquire", self._acquire, self._begin)
-        background = Detached(_POOL, "Pool._maintain_min_size")
+        acquire = Observe(_POOL, "Pool._acquire", self._acquire, prepare=self._begin)
+        background = RootContext(_POOL, "Pool._maintain_min_size")
         if not self._is_measured:
             return (acquire, background)
         return (
             acquire,
             background,
-            Watch(_POOL, "Pool._get_new_connection", self._connect),
-            Watch(_POOL, "Pool.close", self._close),
-            Watch(_POOL, "Pool.terminate", self._close),
-            Watch(_POOL, "PoolConnectionHolder._release", self._release),
+            Observe(_POOL, "Pool._get_new_connection", self._connect),
+            Observe(_POOL, "Pool.close", self._close),
+            Observe(_POOL, "Pool.terminate", self._close),
+            Observe(_POOL, "PoolConnectionHolder._release", self._release),
         )
 
     def _begin(self, tracing: Tracing, patch: Patch) -> None:
         self._tracing, self._patch = tracing, patch
 
-    def _acquire(self, pool: Any, timeout: float | None) -> Watcher | None:
+    def _acquire(self, pool: Any, timeout: float | None) -> Listener | None:
         known = self._of(pool)
         if known is None:
             return None
@@ -120,7 +120,7 @@ class Pools:
 
         return acquired
 
-    def _connect(self, pool: Any) -> Watcher | None:
+    def _connect(self, pool: Any) -> Listener | None:
         known = self._of(pool)
         started = time_ns()
 
@@ -140,7 +140,7 @@ class Pools:
         if known is not None and taken is not None:
             self._record(DB_CLIENT_CONNECTION_USE_TIME, pool, known, time_ns() - taken)
 
-    def _close(self, pool: Any) -> Watcher:
+    def _close(self, pool: Any) -> Listener:
         def closed(result: Any, error: BaseException | None) -> None:  # noqa: ARG001
             self._known.pop(pool._queue, None)  # noqa: SLF001
 

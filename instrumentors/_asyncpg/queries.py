@@ -162,7 +162,7 @@ class Queries:
             operation, {DB_QUERY_SUMMARY: summary, DB_OPERATION_BATCH_SIZE: size}
         )
         batch.name = summary
-        batch.measured = (batch.measured[0], summary, *batch.measured[2:])
+        batch.metric_values = (batch.metric_values[0], summary, *batch.metric_values[2:])
         return batch
 
     def _with_parameters(self, operation: Operation, args: tuple[object, ...]) -> Operation:

@@ -2,7 +2,7 @@
 What is known of connections to PostgreSQL while they are open.
 
 A `Server` has what all connections to one database have in common, with the operations of the
-queries seen last: most queries cost one look-up. A `Session` is one connection. It is an attribute
+queries seen last: most queries cost one look-up. A `DatabaseSession` is one connection. It is an attribute
 of the connection's protocol object, which asyncpg makes once for each and never hands out; the
 connection itself has no room for one.
 """
@@ -31,11 +31,11 @@ from eai_autotrace.semconv.attributes import (
 )
 
 if TYPE_CHECKING:
-    from eai_autotrace.instrumentation.shapes.multi_call import Whole
+    from eai_autotrace.instrumentation.shapes.multi_call import MultiCall
 
 POSTGRESQL: Final = "postgresql"
 MEASURED: Final = (DB_NAMESPACE, DB_QUERY_SUMMARY, SERVER_ADDRESS, SERVER_PORT)
-"""What the values in `Operation.measured` are."""
+"""What the values in `Operation.metric_values` are."""
 
 _SESSION: Final = "_eai_session"
 _DEFAULT_PORT: Final = 5432
@@ -88,7 +88,7 @@ class Server:
             NETWORK_PEER_PORT: peer_port,
         }
         self.attributes = {key: value for key, value in known.items() if value}
-        self._measured = (database, host, port)
+        self._metric_values = (database, host, port)
         self.statement = lru_cache(maxsize=_MOST_QUERIES)(self.read)
 
     def read(self, query: str) -> Statement:
@@ -108,16 +108,16 @@ class Server:
     def operation(self, summary: str, text: str | None, **more: Any) -> Operation:
         """An operation with all that is known of the server."""
         known = {**self.attributes, DB_QUERY_SUMMARY: summary, DB_QUERY_TEXT: text, **more}
-        database, host, port = self._measured
+        database, host, port = self._metric_values
         return KnownOperation(
             name=summary or database or POSTGRESQL,
             kind=SpanKind.CLIENT,
             attributes={key: value for key, value in known.items() if value},
-            measured=(database, summary or None, host, port),
+            metric_values=(database, summary or None, host, port),
         )
 
 
-class Session:
+class DatabaseSession:
     """
     One connection.
 
@@ -139,7 +139,7 @@ class Session:
         self.quiet = 0
         self.is_released = False
         self.waited: float | None = None
-        self.unfinished: dict[int, Whole] = {}
+        self.unfinished: dict[int, MultiCall] = {}
         self._is_all_shown = is_all_shown
         self._began_quietly = False
 
@@ -191,7 +191,7 @@ class Sessions:
         self._is_all_shown = is_all_shown
         self._servers: WeakValueDictionary[tuple[Any, ...], Server] = WeakValueDictionary()
 
-    def of(self, connection: Any) -> Session:
+    def of(self, connection: Any) -> DatabaseSession:
         """The session of a connection."""
         protocol = connection._protocol  # noqa: SLF001
         session = getattr(protocol, _SESSION, None)
@@ -209,9 +209,9 @@ class Sessions:
             server = self._servers[key] = Server(address, database, peer)
         return server
 
-    def _new(self, connection: Any) -> Session:
+    def _new(self, connection: Any) -> DatabaseSession:
         transport = connection._transport  # noqa: SLF001
         peer = transport.get_extra_info("peername") if transport is not None else None
         address, database = connection._addr, connection._params.database  # noqa: SLF001
         server = self.server(address, database, peer)
-        return Session(self, server, is_all_shown=self._is_all_shown)
+        return DatabaseSession(self, server, is_all_shown=self._is_all_shown)

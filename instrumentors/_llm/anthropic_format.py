@@ -4,18 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
+from eai_autotrace.instrumentors._llm import anthropic_content as content
 from eai_autotrace.instrumentors._llm.content import (
-    call_part,
     each,
     plain,
-    reasoning_part,
-    result_part,
-    text_part,
 )
-from eai_autotrace.instrumentors._llm.media import blob_part, file_part, link_part
 from eai_autotrace.instrumentors._llm.wire_format import (
-    Answer,
     Format,
+    LlmResponse,
     Prompt,
     error_code,
     mapping,
@@ -38,7 +34,7 @@ from eai_autotrace.semconv.attributes import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Mapping
 
     from eai_autotrace.instrumentors._llm.wire_format import Parameters
 
@@ -86,17 +82,17 @@ class Messages(Format):
             found[GEN_AI_OUTPUT_TYPE] = "json"
         return found
 
-    def response(self, answer: Answer, body: Mapping[str, Any]) -> None:
+    def response(self, answer: LlmResponse, body: Mapping[str, Any]) -> None:
         """A message."""
         answer.id = text(body.get("id"))
         answer.model = text(body.get("model"))
         self._end(answer, body, body.get("usage"))
         if body.get("error"):
             answer.error_type = error_code(body.get("error"))
-        if answer.is_kept:
+        if answer.keeps_content:
             answer.parts = dict(body)
 
-    def event(self, answer: Answer, name: str, data: Mapping[str, Any]) -> None:
+    def event(self, answer: LlmResponse, name: str, data: Mapping[str, Any]) -> None:
         """An event. Counts in the last one are those of the whole message, not further ones."""
         kind = text(data.get("type")) or name
         if kind == "content_block_delta":
@@ -112,7 +108,7 @@ class Messages(Format):
         elif kind == "error":
             answer.error_type = error_code(data.get("error"))
 
-    def _end(self, answer: Answer, body: Mapping[str, Any], usage: Any) -> None:
+    def _end(self, answer: LlmResponse, body: Mapping[str, Any], usage: Any) -> None:
         reason = body.get("stop_reason")
         if isinstance(reason, str):
             answer.finish_reasons[0] = _REASONS.get(reason, reason)
@@ -127,7 +123,7 @@ class Messages(Format):
         if thinking is not None:
             answer.usage.reasoning = thinking
 
-    def fold(self, answer: Answer, name: str, data: Mapping[str, Any]) -> None:
+    def fold(self, answer: LlmResponse, name: str, data: Mapping[str, Any]) -> None:
         """Put the blocks of a message together."""
         blocks = answer.parts.setdefault("content", [])
         kind = text(data.get("type")) or name
@@ -136,18 +132,18 @@ class Messages(Format):
         elif kind == "content_block_delta" and blocks:
             index = data.get("index")
             in_order = isinstance(index, int) and index < len(blocks)
-            _fold(blocks[index if in_order else -1], mapping(data.get("delta")))
+            content.fold(blocks[index if in_order else -1], mapping(data.get("delta")))
 
     def prompt(self, body: Mapping[str, Any]) -> Prompt:
         """The system prompt, messages and tools."""
         shown = plain({name: body.get(name) for name in ("system", "messages", "tools")})
-        tools = each(_tool, map(mapping, sequence(shown.get("tools"))))
-        messages = each(_message, map(mapping, sequence(shown.get("messages"))))
-        return Prompt(messages, _parts(shown.get("system")), tools)
+        tools = each(content.tool, map(mapping, sequence(shown.get("tools"))))
+        messages = each(content.message, map(mapping, sequence(shown.get("messages"))))
+        return Prompt(messages, content.parts(shown.get("system")), tools)
 
     def output(self, parts: Mapping[str, Any]) -> list[Any]:
         """The message."""
-        found = _parts(parts.get("content"))
+        found = content.parts(parts.get("content"))
         return [{"role": "assistant", "parts": found}] if found else []
 
 
@@ -166,7 +162,7 @@ def _compacted(iterations: list[Any]) -> dict[str, int]:
     return found
 
 
-def _use(answer: Answer, counts: Mapping[str, int]) -> None:
+def _use(answer: LlmResponse, counts: Mapping[str, int]) -> None:
     """The conventions count cached tokens among the input tokens; Anthropic does not."""
     usage = answer.usage
     told, usage.output, usage.cache_read, usage.cache_write = (
@@ -182,113 +178,18 @@ def _total(told: int | None, more: int | None) -> int | None:
     return told + (more or 0)
 
 
-def _fold(block: dict[str, Any], delta: Mapping[str, Any]) -> None:
-    names = {
-        "text_delta": ("text", "text"),
-        "thinking_delta": ("thinking", "thinking"),
-        "input_json_delta": ("partial_json", "json"),
-        "compaction_delta": ("content", "content"),
-    }
-    source, name = names.get(str(delta.get("type")), ("", ""))
-    more = delta.get(source)
-    if isinstance(more, str):
-        block[name] = (block.get(name) or "") + more
-
-
-def _tool(tool: Mapping[str, Any]) -> dict[str, Any]:
-    kind = text(tool.get("type"))
-    shown = {"type": "function" if kind in {None, "custom"} else kind, "name": tool.get("name")}
-    described = {"description": tool.get("description"), "parameters": tool.get("input_schema")}
-    return {**shown, **{key: one for key, one in described.items() if one is not None}}
-
-
-def _message(message: Mapping[str, Any]) -> dict[str, Any]:
-    parts = _parts(message.get("content"))
-    is_tools = bool(parts) and all(p.get("type") == "tool_call_response" for p in parts)
-    return {"role": "tool" if is_tools else message.get("role"), "parts": parts}
-
-
-def _parts(value: Any) -> list[Any]:
-    if isinstance(value, str):
-        return [text_part(value)]
-    return each(_part, map(mapping, sequence(value)))
-
-
-def _part(block: Mapping[str, Any]) -> dict[str, Any]:
-    kind = str(block.get("type"))
-    if kind.endswith("_tool_result"):
-        return _server_result(kind, block)
-    read = _PARTS.get(kind)
-    return dict(block) if read is None else read(block)
-
-
-def _call(block: Mapping[str, Any]) -> dict[str, Any]:
-    # A stream's arguments come as JSON in pieces, after an empty object.
-    return call_part(block.get("id"), block.get("name"), block.get("json") or block.get("input"))
-
-
-def _result(block: Mapping[str, Any]) -> dict[str, Any]:
-    content = block.get("content")
-    return result_part(
-        block.get("tool_use_id"), content if isinstance(content, str) else _parts(content)
-    )
-
-
-def _server_call(block: Mapping[str, Any]) -> dict[str, Any]:
-    name = block.get("name")
-    call = {"type": name, "input": block.get("json") or block.get("input")}
-    return {
-        "type": "server_tool_call",
-        "id": block.get("id"),
-        "name": name,
-        "server_tool_call": call,
-    }
-
-
-def _server_result(kind: str, block: Mapping[str, Any]) -> dict[str, Any]:
-    return {
-        "type": "server_tool_call_response",
-        "id": block.get("tool_use_id"),
-        "server_tool_call_response": {"type": kind, "content": block.get("content")},
-    }
-
-
-def _media(modality: str, source: Mapping[str, Any]) -> dict[str, Any]:
-    kind = source.get("type")
-    if kind == "base64":
-        return blob_part(modality, source.get("media_type"), source.get("data"))
-    if kind == "file":
-        return file_part(modality, source.get("file_id"))
-    if kind == "url":
-        return link_part(modality, source.get("url"))
-    if kind == "content":
-        return {"type": modality, "content": _parts(source.get("content"))}
-    return text_part(source.get("data"))
-
-
-_PARTS: Final[dict[str, Callable[[Mapping[str, Any]], dict[str, Any]]]] = {
-    "text": lambda block: text_part(block.get("text")),
-    "thinking": lambda block: reasoning_part(block.get("thinking")),
-    "tool_use": _call,
-    "tool_result": _result,
-    "image": lambda block: _media("image", mapping(block.get("source"))),
-    "document": lambda block: _media("document", mapping(block.get("source"))),
-    "server_tool_use": _server_call,
-}
-
-
-class Count(Format):
+class TokenCount(Format):
     """``/v1/messages/count_tokens``: what a request would use; nothing is used."""
 
-    def response(self, answer: Answer, body: Mapping[str, Any]) -> None:
+    def response(self, answer: LlmResponse, body: Mapping[str, Any]) -> None:
         """How many tokens."""
         answer.usage.input = whole(body.get("input_tokens"))
 
 
-class Batch(Format):
+class MessageBatch(Format):
     """``/v1/messages/batches``: a job of many requests."""
 
-    def response(self, answer: Answer, body: Mapping[str, Any]) -> None:
+    def response(self, answer: LlmResponse, body: Mapping[str, Any]) -> None:
         """The state of the job."""
         answer.id = text(body.get("id"))
         answer.attributes[EAI_GEN_AI_BATCH_STATUS] = text(body.get("processing_status"))

@@ -13,7 +13,7 @@ from eai_autotrace.semconv.attributes import EAI_OUTCOME
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from eai_autotrace.instrumentors._llm.inference import Call
+    from eai_autotrace.instrumentors._llm.inference import Inference
 
     Decode = Callable[[bytes], bytes]
 
@@ -36,7 +36,7 @@ class Body:
         decode: Undoes the compression of the body; ``None`` where it has none.
     """
 
-    def __init__(self, call: Call, decode: Decode | None = None) -> None:
+    def __init__(self, call: Inference, decode: Decode | None = None) -> None:
         self._call = call
         self._decode = decode
 
@@ -65,7 +65,7 @@ class Body:
     def closed(self) -> None:
         """The application has closed it before its end, or the library has, let go of."""
         if not self._call.ended:
-            if _is_let_go(self._call.library):
+            if _is_let_go(self._call.operation.request.library):
                 self._call.abandon()
             else:
                 self._call.end({EAI_OUTCOME: "closed"})
@@ -81,7 +81,7 @@ class Body:
 class JsonBody(Body):
     """Watches a body of JSON that the application reads by itself."""
 
-    def __init__(self, call: Call, decode: Decode | None = None) -> None:
+    def __init__(self, call: Inference, decode: Decode | None = None) -> None:
         super().__init__(call, decode)
         self._parts: list[bytes] = []
         self._size = 0
@@ -111,7 +111,7 @@ def _is_let_go(library: str) -> bool:
     return where.partition(".")[0] in {library, "httpx", "httpx2"}
 
 
-def read_json(call: Call, content: bytes) -> None:
+def read_json(call: Inference, content: bytes) -> None:
     """Read a whole response. One that is no JSON tells nothing."""
     form = call.operation.request.route.format
     try:

@@ -16,14 +16,14 @@ from typing import TYPE_CHECKING, Final
 
 from eai_autotrace.instrumentors._llm.body import LARGEST, Body, read_json
 from eai_autotrace.instrumentors._llm.sse import Splitter, events
-from eai_autotrace.patching.guard import guard, report
+from eai_autotrace.patching.guard import guard
 from eai_autotrace.semconv.attributes import EAI_OUTCOME
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from eai_autotrace.instrumentors._llm.body import Decode
-    from eai_autotrace.instrumentors._llm.inference import Call
+    from eai_autotrace.instrumentors._llm.inference import Inference
 
 _DONE: Final = b"[DONE]"
 _END: Final = b"data: [DONE]"
@@ -39,7 +39,7 @@ class Events(Body):
         decode: Undoes the compression of the body; ``None`` where it has none.
     """
 
-    def __init__(self, call: Call, decode: Decode | None = None) -> None:
+    def __init__(self, call: Inference, decode: Decode | None = None) -> None:
         super().__init__(call, decode)
         self._splitter = Splitter()
         self._form = call.operation.request.route.format
@@ -120,8 +120,8 @@ class Events(Body):
     def _see_events(self, data: bytes) -> None:
         call, answer = self._call, self._answer
         if b"data:" in data:
-            call.arrived(max(data.count(b"data:") - data.count(_END), 0))
-        if answer.has_token and not answer.is_kept:
+            call.chunks.arrived(max(data.count(b"data:") - data.count(_END), 0))
+        if answer.has_token and not answer.keeps_content:
             for marker in self._markers:
                 if marker in data:
                     break
@@ -132,8 +132,8 @@ class Events(Body):
                 self._read(event.name, event.data)
         self._is_quiet = (
             answer.has_token
-            and not answer.is_kept
-            and not call.is_timing_chunks
+            and not answer.keeps_content
+            and not call.chunks.between is not None
             and self._decode is None
         )
 
@@ -151,106 +151,24 @@ class Events(Body):
             had_token = answer.has_token
             self._form.event(answer, name, decoded)
             if answer.has_token and not had_token:
-                call.has_token()
-            if answer.is_kept:
+                call.chunks.mark_first_token()
+            if answer.keeps_content:
                 self._form.fold(answer, name, decoded)
         if answer.is_complete or answer.error_type is not None:
             call.end()
 
 
-class AskedEvents(Events):
-    """
-    Watches events of which some came only because we asked for them, and takes those out again.
-
-    Args:
-        call: The operation.
-        decode: Undoes the compression of the body. What is handed on then has none.
-    """
-
-    def chunk(self, chunk: bytes) -> bytes:
-        """Hand on whole events, without what the application did not ask for."""
-        self._call.heard = time_ns()
-        if self._tells_nothing(chunk):
-            return _without_null(chunk)
-        data = chunk if self._decode is None else self._decode(chunk)
-        waiting = self._splitter.held + data
-        try:
-            whole = self._splitter.feed(data)
-        except Exception as failure:  # noqa: BLE001 - the boundary
-            report("splitting a stream", failure)
-            self._splitter.held = b""
-            return waiting
-        return self._handed(whole)
-
-    def _handed(self, whole: bytes) -> bytes:
-        # Apart from each other: what cannot be read is still to be taken out.
-        try:
-            if whole and not self._call.ended:
-                self._see_events(whole)
-        except Exception as failure:  # noqa: BLE001 - the boundary
-            report("reading a response", failure)
-        try:
-            return without_usage(whole)
-        except Exception as failure:  # noqa: BLE001 - the boundary
-            report("hiding the usage of a stream", failure)
-            return whole
-
-    def held(self) -> bytes:
-        """The last event, if it lacks its blank line."""
-        held, self._splitter.held = self._splitter.held, b""
-        try:
-            if held and not self._call.ended:
-                self._see_held(held)
-            return without_usage(held)
-        except Exception as failure:  # noqa: BLE001 - the boundary
-            report("reading a response", failure)
-            return held
-
-
-def without_usage(data: bytes) -> bytes:
-    """
-    Events of a chat without the usage that was asked for.
-
-    ``"usage":null`` goes out of each event, and with it the one that has nothing but the usage.
-    """
-    if b'"usage"' not in data:
-        return data
-    kept = []
-    for event in events(data):
-        raw = event.raw
-        if b'"usage"' in raw:
-            raw = _without_null(raw)
-        if b'"prompt_tokens"' not in raw or not _is_only_usage(event.data):
-            kept.append(raw)
-    return b"".join(kept)
-
-
-def _without_null(raw: bytes) -> bytes:
-    for null in (b',"usage":null', b', "usage": null'):
-        # Quotes inside a text are escaped, so this is no part of one.
-        raw = raw.replace(null, b"")
-    return raw
-
-
-def _is_only_usage(data: bytes) -> bool:
-    try:
-        decoded = json.loads(data)
-    except ValueError:
-        return False
-    return isinstance(decoded, dict) and decoded.get("choices") == [] and "usage" in decoded
-
-
 class Frames(Events):
     """Watches the binary events of AWS, each of which carries one of the vendor's."""
 
-    def __init__(self, call: Call, decode: Decode | None = None) -> None:
+    def __init__(self, call: Inference, decode: Decode | None = None) -> None:
         super().__init__(call, decode)
         self._rest = b""
 
     def _see(self, data: bytes) -> None:
         self._rest += data
         for kind, payload in self._frames():
-            self._call.arrived(1)
+            self._call.chunks.arrived(1)
             if kind == b"exception":
                 self._answer.error_type = "exception"
                 self._call.end()

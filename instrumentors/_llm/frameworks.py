@@ -9,8 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from opentelemetry.trace.propagation import _SPAN_KEY
-
+from eai_autotrace.instrumentation.context import SPAN_KEY
 from eai_autotrace.semconv.attributes import GEN_AI_OPERATION_NAME, GEN_AI_REQUEST_MODEL
 from eai_autotrace.semconv.genai import EMBEDDINGS, INFERENCES
 
@@ -32,7 +31,7 @@ def framework_of(context: Context, kind: str, model: str | None) -> str | None:
         kind: ``gen_ai.operation.name`` of the call.
         model: The model that is asked.
     """
-    span: Any = context.get(_SPAN_KEY)
+    span: Any = context.get(SPAN_KEY)
     scope = getattr(getattr(span, "instrumentation_scope", None), "name", None)
     if model is None or scope is None or scope.startswith(_OURS):
         return None

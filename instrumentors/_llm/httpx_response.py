@@ -11,15 +11,16 @@ import sys
 import zlib
 from typing import TYPE_CHECKING, Any, Final
 
-from eai_autotrace.instrumentation.shapes.response_body import watched
+from eai_autotrace.instrumentation.shapes.response_body import wrap_body
+from eai_autotrace.instrumentors._llm.asked_usage import AskedEvents
 from eai_autotrace.instrumentors._llm.body import Body, JsonBody, read_json
-from eai_autotrace.instrumentors._llm.event_stream import AskedEvents, Events, Frames
+from eai_autotrace.instrumentors._llm.event_stream import Events, Frames
 from eai_autotrace.semconv.attributes import EAI_GEN_AI_RATE_LIMIT, EAI_GEN_AI_REQUEST_ID
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from eai_autotrace.instrumentors._llm.inference import Call
+    from eai_autotrace.instrumentors._llm.inference import Inference
 
 _LIBRARIES: Final = {"httpx", "httpx2"}
 _REQUEST_IDS: Final = (b"x-request-id", b"request-id", b"apim-request-id", b"x-amzn-requestid")
@@ -74,7 +75,7 @@ def cost_of(headers: dict[bytes, bytes]) -> float | None:
         return None
 
 
-def look(response: Any, call: Call, headers: dict[bytes, bytes]) -> None:
+def look(response: Any, call: Inference, headers: dict[bytes, bytes]) -> None:
     """
     Read the body of a response that has been read, and watch one that is still to be.
 
@@ -94,7 +95,7 @@ def look(response: Any, call: Call, headers: dict[bytes, bytes]) -> None:
         read_json(call, content)
 
 
-def _read_stream(response: Any, call: Call, content: bytes, kind: bytes) -> None:
+def _read_stream(response: Any, call: Inference, content: bytes, kind: bytes) -> None:
     """Read a stream that a hook, a cache or a transport of the application has read before."""
     watcher = _watcher(kind, call)(call)
     handed = watcher.chunk(content) + watcher.held()
@@ -104,7 +105,7 @@ def _read_stream(response: Any, call: Call, content: bytes, kind: bytes) -> None
     watcher.read()
 
 
-def _watch(response: Any, call: Call, headers: dict[bytes, bytes], kind: bytes) -> None:
+def _watch(response: Any, call: Inference, headers: dict[bytes, bytes], kind: bytes) -> None:
     library = _library(response)
     encoding = headers.get(b"content-encoding", b"identity").strip().lower()
     decode = None if encoding == b"identity" else _decoder(response, encoding)
@@ -112,7 +113,7 @@ def _watch(response: Any, call: Call, headers: dict[bytes, bytes], kind: bytes) 
         # From here on the body is plain; what the library would undo has been undone.
         response._decoder = type(response)(200)._get_content_decoder()  # noqa: SLF001
     watcher = _watcher(kind, call)(call, decode)
-    body = watched(response.stream, watcher, library.SyncByteStream, library.AsyncByteStream)
+    body = wrap_body(response.stream, watcher, library.SyncByteStream, library.AsyncByteStream)
     response.stream = body
     call.is_watching = True
 
@@ -126,7 +127,7 @@ _WATCHERS: Final[dict[bytes, type[Body]]] = {
 }
 
 
-def _watcher(kind: bytes, call: Call) -> type[Body]:
+def _watcher(kind: bytes, call: Inference) -> type[Body]:
     """Who watches a body. A stream of a mock or a proxy may have another type, or none."""
     if call.is_asked:
         return AskedEvents

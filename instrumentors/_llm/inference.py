@@ -6,17 +6,16 @@ However the application reads the response: spans, metrics, events and content a
 
 from __future__ import annotations
 
-import sys
 from time import time_ns
-from typing import TYPE_CHECKING, Any, ClassVar, Final, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Final
 
-from opentelemetry.context import Context
-
-from eai_autotrace.instrumentation.active import is_failure
-from eai_autotrace.instrumentation.shapes.streamed_request import Fetching
+from eai_autotrace.instrumentation.errors import is_failure
+from eai_autotrace.instrumentation.shapes.streamed_request import ActiveStreamedRequest
 from eai_autotrace.instrumentors._llm import metrics as values
-from eai_autotrace.instrumentors._llm.wire_format import Answer
-from eai_autotrace.patching.guard import guard, report
+from eai_autotrace.instrumentors._llm.chunks import Chunks
+from eai_autotrace.instrumentors._llm.upstream import marked, publish
+from eai_autotrace.instrumentors._llm.wire_format import LlmResponse, in_order
+from eai_autotrace.patching.guard import guard, report, tried
 from eai_autotrace.semconv import genai
 from eai_autotrace.semconv.attributes import (
     EAI_GEN_AI_TIME_TO_FIRST_TOKEN,
@@ -34,27 +33,24 @@ from eai_autotrace.semconv.attributes import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Mapping
 
     from eai_autotrace.instrumentors._llm.operation import LlmOperation
 
-UPSTREAM_KEY: Final = "opentelemetry.genai.client.inference.context"
-"""Where OpenTelemetry's util-genai keeps in a context that an inference is being traced."""
-
 _SECOND: Final = 1_000_000_000
+_DESCRIBING: Final = "describing a response"
 _NO_COST: Final = (None, "")
-_T = TypeVar("_T")
 _NOTHING: Final[Mapping[str, Any]] = {}
-_UPSTREAM: Final = "opentelemetry.util.genai._inference_invocation"
 
 
-class Call(Fetching):
+class Inference(ActiveStreamedRequest):
     """
     An LLM operation under way.
 
     Attributes:
         operation: What it is.
         answer: What is known of the response.
+        chunks: When its parts came, where it is a stream.
         retries: Attempts after the first one.
         learnt: Further attributes, from the response's headers.
         heard: When the last bytes of the response came, in nanoseconds since 1970.
@@ -64,13 +60,10 @@ class Call(Fetching):
     """
 
     __slots__ = (
-        "_between",
         "_ends",
-        "_first_chunk",
-        "_first_token",
-        "_last_chunk",
         "_shown",
         "answer",
+        "chunks",
         "heard",
         "is_asked",
         "is_counted",
@@ -86,56 +79,30 @@ class Call(Fetching):
         super().__init__(operation, *rest)
         self.operation = operation
         recording = operation.llm.recording
-        self.answer = Answer(is_kept=recording.wants_content(is_recorded=self.is_recording))
+        self.answer = LlmResponse(
+            keeps_content=recording.wants_content(is_recorded=self.is_recording)
+        )
         self._ends = [True]  # one end; taking it is atomic
         self.retries = 0
         self.learnt = self.prompt = _NOTHING
         self.heard: int | None = None
         self.is_asked = False
         self.is_counted = operation.request.route.is_counted
-        self._first_chunk: int | None = None
-        self._first_token: int | None = None
-        self._last_chunk: int | None = None
         self._shown = _NOTHING
-        self._between: list[float] | None = None
-        if operation.llm.times_chunks and operation.request.is_stream and operation.has_measures:
-            self._between = []
-        upstream = sys.modules.get(_UPSTREAM)
-        if upstream is not None and operation.has_span:
-            # Instrumentors of theirs below ours then make no span of the same call.
-            self.context = Context({**self.context, UPSTREAM_KEY: upstream.InferenceData()})
-
-    @property
-    def is_timing_chunks(self) -> bool:
-        """Whether each chunk is of interest."""
-        return self._between is not None
-
-    @property
-    def library(self) -> str:
-        """The SDK's package."""
-        return self.operation.request.library
+        is_stream = operation.request.is_stream
+        self.chunks = Chunks(
+            are_timed=operation.llm.times_chunks and is_stream and operation.has_measures
+        )
+        if operation.has_span:
+            self.context = marked(self.context)
 
     def asked(self) -> None:
         """Keep the content of the request, where that is recorded."""
-        if self.answer.is_kept:
+        if self.answer.keeps_content:
             with guard("recording the content of a request"):
                 request = self.operation.request
                 prompt = request.route.format.prompt(request.body)
                 self.prompt = self.operation.llm.recording.prompt(prompt)
-
-    def arrived(self, count: int) -> None:
-        """Note that events have come."""
-        now = time_ns()
-        if self._first_chunk is None:
-            self._first_chunk = now
-        elif self._between is not None and self._last_chunk is not None and count:
-            # Those that came together came at the same distance, as far as anybody knows.
-            self._between += [(now - self._last_chunk) / _SECOND / count] * count
-        self._last_chunk = now
-
-    def has_token(self) -> None:
-        """Note that the first content or reasoning has come."""
-        self._first_token = time_ns()
 
     def end(self, attributes: Mapping[str, Any] | None = None, at: int | None = None) -> None:
         """End it with what is known. Of several threads, such as a reader and a closer, one does."""
@@ -148,21 +115,22 @@ class Call(Fetching):
         try:
             if self.answer.job is not None:
                 # Of all the requests that ask how it is going, or tell of it, one has its tokens.
-                self.is_counted = _tried(self.operation.llm.is_first, self.answer.job) or False
-            cost = _tried(self.operation.llm.cost, self) or _NO_COST
-            learnt = _tried(self._learnt, now, cost[0]) or {}
+                self.is_counted = (
+                    tried(_DESCRIBING, self.operation.llm.is_first, self.answer.job) or False
+                )
+            cost = tried(_DESCRIBING, self._cost) or _NO_COST
+            learnt = tried(_DESCRIBING, self._learnt, now, cost[0]) or {}
             if self.is_recording or self.operation.llm.recording.is_in_events:
                 self._shown = self._described(*cost)
         except Exception as failure:  # noqa: BLE001 - the boundary
-            report("describing a response", failure)
-        if attributes:
-            learnt.update(attributes)
-            self._shown = {**self._shown, **attributes}
+            report(_DESCRIBING, failure)
+        learnt.update(attributes or {})
+        self._shown = {**self._shown, **(attributes or {})}
         super().end(learnt, now)
-        if self._between:
+        if self.chunks.between:
             with guard("measuring chunks"):
-                self._measure_chunks(self._between)
-        if self.operation.is_told:
+                self._measure_chunks(self.chunks.between)
+        if self.operation.emits_event:
             with guard("telling of an inference"):
                 self._tell()
 
@@ -176,10 +144,10 @@ class Call(Fetching):
             self.end({EAI_OUTCOME: "abandoned"}, self.heard)
 
     def _measure_chunks(self, between: list[float]) -> None:
-        recorder = self.operation.llm.chunk_recorder(self)
+        recorder = self.operation.llm.chunk_recorder(self.tracing)
         for seconds in between:
             known = {GEN_AI_RESPONSE_MODEL: self.answer.model, values.CHUNK: seconds}
-            recorder.end(self._measured, known, 0, None)
+            recorder.end(self._metric_values, known, 0, None)
 
     def _set(self, attributes: Mapping[str, Any]) -> None:
         # What is measured is not what the span has.
@@ -196,7 +164,7 @@ class Call(Fetching):
         if operation.has_measures:
             route = operation.request.route
             seconds = (now - self.started) / _SECOND
-            first = self._seconds_to(self._first_chunk)
+            first = self._seconds_to(self.chunks.first)
             is_inference = route.operation in genai.INFERENCES
             values.add_durations(learnt, operation.llm.semconv, seconds, first, is_inference)
             if self.is_counted:
@@ -210,6 +178,13 @@ class Call(Fetching):
                 learnt[values.COST] = cost
         return learnt
 
+    def _cost(self) -> tuple[float | None, str]:
+        return (
+            self.operation.llm.cost(self.answer, self.operation.model)
+            if self.is_counted
+            else _NO_COST
+        )
+
     def _seconds_to(self, moment: int | None) -> float | None:
         if moment is None or not self.operation.request.is_stream:
             return None
@@ -217,14 +192,14 @@ class Call(Fetching):
 
     def _described(self, cost: float | None, source: str) -> dict[str, Any]:
         """What the span has; a part of it that fails costs itself alone."""
-        known: dict[str, Any] = _tried(self._identified) or {}
-        known |= _tried(self._answered) or {}
+        known: dict[str, Any] = tried(_DESCRIBING, self._identified) or {}
+        known |= tried(_DESCRIBING, self._answered) or {}
         if cost is not None:
             known[GEN_AI_USAGE_COST_AMOUNT] = cost
             known[GEN_AI_USAGE_COST_CURRENCY] = "USD"
             known[GEN_AI_USAGE_COST_SOURCE] = source
         recording = self.operation.llm.recording
-        if self.answer.is_kept and recording.is_in_spans:
+        if self.answer.keeps_content and recording.is_in_spans:
             form = self.operation.request.route.format
             known |= {**self.prompt, **recording.output(form, self.answer)}
         return known
@@ -235,11 +210,11 @@ class Call(Fetching):
         route = request.route
         known: dict[str, Any] = {}
         if request.is_stream:
-            known[GEN_AI_RESPONSE_TIME_TO_FIRST_CHUNK] = self._seconds_to(self._first_chunk)
-            known[EAI_GEN_AI_TIME_TO_FIRST_TOKEN] = self._seconds_to(self._first_token)
+            known[GEN_AI_RESPONSE_TIME_TO_FIRST_CHUNK] = self._seconds_to(self.chunks.first)
+            known[EAI_GEN_AI_TIME_TO_FIRST_TOKEN] = self._seconds_to(self.chunks.first_token)
         reasons = answer.finish_reasons
         if reasons:
-            known[GEN_AI_RESPONSE_FINISH_REASONS] = _in_order(reasons)
+            known[GEN_AI_RESPONSE_FINISH_REASONS] = in_order(reasons)
         if answer.tier is not None and route.format.response_tier is not None:
             known[route.format.response_tier] = answer.tier
         if self.is_counted or route.operation != genai.FETCH_RESPONSE:
@@ -264,7 +239,7 @@ class Call(Fetching):
         """The event of an inference; and what others asked to be told."""
         operation = self.operation
         if operation.upstream is not None:
-            _tried(_publish, operation.upstream, self.answer)
+            tried(_DESCRIBING, publish, operation.upstream, self.answer)
         recording = operation.llm.recording
         if recording.is_in_events and operation.request.route.operation in genai.INFERENCES:
             shown = {**operation.known_attributes(), **self._shown}
@@ -273,30 +248,3 @@ class Call(Fetching):
                 {**self.prompt, **recording.output(operation.request.route.format, self.answer)},
                 self.context,
             )
-
-
-def _tried(function: Callable[..., _T], *about: Any) -> _T | None:
-    """What a function gives, or ``None`` where it fails: an operation ends in any case."""
-    try:
-        return function(*about)
-    except Exception as failure:  # noqa: BLE001 - the boundary
-        report("describing a response", failure)
-        return None
-
-
-def _in_order(reasons: Mapping[int, str]) -> tuple[str, ...]:
-    return tuple(reasons.values() if len(reasons) == 1 else (reasons[i] for i in sorted(reasons)))
-
-
-def _publish(upstream: Any, answer: Answer) -> None:
-    """Hand over to OpenTelemetry's util-genai what an operation around this one wants to know."""
-    reasons = _in_order(answer.finish_reasons)
-    for name, value in (
-        ("response_model", answer.model),
-        ("response_id", answer.id),
-        ("response_finish_reasons", list(reasons) or None),
-        ("usage_input_tokens", answer.usage.input),
-        ("usage_output_tokens", answer.usage.output),
-    ):
-        if value is not None and hasattr(upstream, name):
-            setattr(upstream, name, value)

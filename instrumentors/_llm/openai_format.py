@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from eai_autotrace.instrumentors._llm import openai_content as content
 from eai_autotrace.instrumentors._llm.wire_format import (
-    Answer,
     Format,
+    LlmResponse,
     Prompt,
     error_code,
     mapping,
@@ -20,17 +20,13 @@ from eai_autotrace.instrumentors._llm.wire_format import (
 )
 from eai_autotrace.semconv.attributes import (
     EAI_GEN_AI_BATCH_STATUS,
-    GEN_AI_CONVERSATION_ID,
     GEN_AI_EMBEDDINGS_DIMENSION_COUNT,
     GEN_AI_OUTPUT_TYPE,
-    GEN_AI_PROMPT_NAME,
-    GEN_AI_PROMPT_VERSION,
     GEN_AI_REQUEST_CHOICE_COUNT,
     GEN_AI_REQUEST_ENCODING_FORMATS,
     GEN_AI_REQUEST_FREQUENCY_PENALTY,
     GEN_AI_REQUEST_MAX_TOKENS,
     GEN_AI_REQUEST_PRESENCE_PENALTY,
-    GEN_AI_REQUEST_PREVIOUS_RESPONSE_ID,
     GEN_AI_REQUEST_REASONING_LEVEL,
     GEN_AI_REQUEST_SEED,
     GEN_AI_REQUEST_STOP_SEQUENCES,
@@ -46,12 +42,11 @@ if TYPE_CHECKING:
     from eai_autotrace.instrumentors._llm.wire_format import Parameters
 
 _REASONS: Final = {"tool_calls": "tool_call", "function_call": "tool_call"}
-_ENDED: Final = {"completed", "incomplete", "failed", "cancelled"}
 _OUTPUT_TYPES: Final = {"json_object": "json", "json_schema": "json", "text": "text"}
 _TOKENS: Final = ("content", "reasoning_content", "reasoning", "refusal", "tool_calls", "audio")
 
 
-def read_usage(answer: Answer, usage: Any) -> None:
+def read_usage(answer: LlmResponse, usage: Any) -> None:
     """Read a usage object, whichever of the API's two sets of names it has."""
     if not isinstance(usage, dict) or not usage:
         return
@@ -86,19 +81,15 @@ def _modalities(details: Mapping[str, Any], total: int | None) -> dict[str, int]
     return {"text": total - sum(known.values()) if told is None else told, **known}
 
 
-def _output_type(value: Any) -> str | None:
+def output_type(value: Any) -> str | None:
     """``gen_ai.output.type`` for the form of the answer that is asked for, in either API."""
     given = mapping(value)
     kind = mapping(given.get("format")).get("type") or given.get("type")
     return _OUTPUT_TYPES.get(kind) if isinstance(kind, str) else None
 
 
-def _effort(value: Any) -> str | None:
+def effort(value: Any) -> str | None:
     return text(mapping(value).get("effort"))
-
-
-def _conversation(value: Any) -> str | None:
-    return text(value) or text(mapping(value).get("id"))
 
 
 class Chat(Format):
@@ -119,7 +110,7 @@ class Chat(Format):
         "stop": (GEN_AI_REQUEST_STOP_SEQUENCES, texts),
         "n": (GEN_AI_REQUEST_CHOICE_COUNT, not_one),
         "reasoning_effort": (GEN_AI_REQUEST_REASONING_LEVEL, text),
-        "response_format": (GEN_AI_OUTPUT_TYPE, _output_type),
+        "response_format": (GEN_AI_OUTPUT_TYPE, output_type),
         "service_tier": (OPENAI_REQUEST_SERVICE_TIER, text),
     }
 
@@ -132,14 +123,14 @@ class Chat(Format):
                 found[GEN_AI_REQUEST_MAX_TOKENS] = most
         return found
 
-    def response(self, answer: Answer, body: Mapping[str, Any]) -> None:
+    def response(self, answer: LlmResponse, body: Mapping[str, Any]) -> None:
         """A completion."""
         answer.has_token = True
         self.event(answer, "", body)
-        if answer.is_kept:
+        if answer.keeps_content:
             answer.parts = dict(body)
 
-    def event(self, answer: Answer, name: str, data: Mapping[str, Any]) -> None:  # noqa: ARG002
+    def event(self, answer: LlmResponse, name: str, data: Mapping[str, Any]) -> None:  # noqa: ARG002
         """A chunk, which has the shape of a completion."""
         get = data.get
         if answer.id is None:
@@ -155,7 +146,7 @@ class Chat(Format):
         if get("error"):
             answer.error_type = error_code(get("error"))
 
-    def _choice(self, answer: Answer, choice: Mapping[str, Any]) -> None:
+    def _choice(self, answer: LlmResponse, choice: Mapping[str, Any]) -> None:
         reason = choice.get("finish_reason")
         if isinstance(reason, str):
             answer.finish_reasons[whole(choice.get("index")) or 0] = _REASONS.get(reason, reason)
@@ -163,7 +154,7 @@ class Chat(Format):
             delta = mapping(choice.get("delta"))
             answer.has_token = any(delta.get(name) for name in _TOKENS) or bool(choice.get("text"))
 
-    def fold(self, answer: Answer, name: str, data: Mapping[str, Any]) -> None:  # noqa: ARG002
+    def fold(self, answer: LlmResponse, name: str, data: Mapping[str, Any]) -> None:  # noqa: ARG002
         """Put the deltas of each choice together."""
         content.fold_chat(answer.parts, data)
 
@@ -186,100 +177,6 @@ class Completion(Chat):
         return Prompt(content.plain_messages(body.get("prompt")))
 
 
-class Responses(Format):
-    """``/responses``."""
-
-    markers = (
-        b"response.created",
-        b"response.completed",
-        b"response.failed",
-        b"response.incomplete",
-        b'"error"',
-    )
-    request_tier = OPENAI_REQUEST_SERVICE_TIER
-    response_tier = OPENAI_RESPONSE_SERVICE_TIER
-
-    parameters: ClassVar[Parameters] = {
-        "max_output_tokens": (GEN_AI_REQUEST_MAX_TOKENS, whole),
-        "temperature": (GEN_AI_REQUEST_TEMPERATURE, real),
-        "top_p": (GEN_AI_REQUEST_TOP_P, real),
-        "reasoning": (GEN_AI_REQUEST_REASONING_LEVEL, _effort),
-        "previous_response_id": (GEN_AI_REQUEST_PREVIOUS_RESPONSE_ID, text),
-        "conversation": (GEN_AI_CONVERSATION_ID, _conversation),
-        "text": (GEN_AI_OUTPUT_TYPE, _output_type),
-        "service_tier": (OPENAI_REQUEST_SERVICE_TIER, text),
-    }
-
-    def request(self, body: Mapping[str, Any]) -> dict[str, Any]:
-        """Parameters of the model, and what the request goes on from."""
-        found = super().request(body)
-        prompt = mapping(body.get("prompt"))
-        for name, key in ((GEN_AI_PROMPT_NAME, "id"), (GEN_AI_PROMPT_VERSION, "version")):
-            told = text(prompt.get(key))
-            if told is not None:
-                found[name] = told
-        return found
-
-    def response(self, answer: Answer, body: Mapping[str, Any]) -> None:
-        """A response, as a whole or as far as it is."""
-        get = body.get
-        answer.id = text(get("id"))
-        answer.model = text(get("model"))
-        answer.tier = text(get("service_tier"))
-        read_usage(answer, get("usage"))
-        if get("background") is True and get("status") in _ENDED:
-            answer.job = answer.id
-        conversation = _conversation(get("conversation"))
-        if conversation:
-            answer.attributes[GEN_AI_CONVERSATION_ID] = conversation
-        reason = _response_reason(body)
-        if reason:
-            answer.finish_reasons[0] = reason
-        if get("error"):
-            answer.error_type = error_code(get("error"))
-        if answer.is_kept:
-            answer.parts = dict(body)
-
-    def event(self, answer: Answer, name: str, data: Mapping[str, Any]) -> None:
-        """An event; the first and the last ones have the response in them."""
-        kind = text(data.get("type")) or name
-        if kind.endswith(".delta"):
-            answer.has_token = True
-        elif kind == "error" or (not kind and data.get("error")):
-            answer.error_type = error_code(data.get("error") or data)
-        elif kind in {"response.completed", "response.failed", "response.incomplete"}:
-            self.response(answer, mapping(data.get("response")))
-            answer.is_complete = True
-        elif kind == "response.created":
-            response = mapping(data.get("response"))
-            answer.id, answer.model = text(response.get("id")), text(response.get("model"))
-
-    def prompt(self, body: Mapping[str, Any]) -> Prompt:
-        """Instructions, input and tools."""
-        return Prompt(
-            content.response_input(body.get("input")),
-            content.instructions(body.get("instructions")),
-            content.tools(body.get("tools")),
-        )
-
-    def output(self, parts: Mapping[str, Any]) -> list[Any]:
-        """What the model made, as one message."""
-        return content.response_output(parts)
-
-
-def _response_reason(body: Mapping[str, Any]) -> str | None:
-    status = body.get("status")
-    if status == "incomplete":
-        reason = mapping(body.get("incomplete_details")).get("reason")
-        return "length" if reason == "max_output_tokens" else text(reason) or "length"
-    if status == "failed":
-        return "error"
-    if status != "completed":
-        return None
-    kinds = {mapping(item).get("type") for item in sequence(body.get("output"))}
-    return "tool_call" if kinds & {"function_call", "custom_tool_call"} else "stop"
-
-
 class Embeddings(Format):
     """``/embeddings``."""
 
@@ -290,7 +187,7 @@ class Embeddings(Format):
         "encoding_format": (GEN_AI_REQUEST_ENCODING_FORMATS, texts),
     }
 
-    def response(self, answer: Answer, body: Mapping[str, Any]) -> None:
+    def response(self, answer: LlmResponse, body: Mapping[str, Any]) -> None:
         """The model and the usage."""
         answer.model = text(body.get("model"))
         read_usage(answer, body.get("usage"))
@@ -304,12 +201,12 @@ class Media(Format):
 
     parameters: ClassVar[Parameters] = {"n": (GEN_AI_REQUEST_CHOICE_COUNT, not_one)}
 
-    def response(self, answer: Answer, body: Mapping[str, Any]) -> None:
+    def response(self, answer: LlmResponse, body: Mapping[str, Any]) -> None:
         """The usage."""
         answer.model = text(body.get("model"))
         read_usage(answer, body.get("usage"))
 
-    def event(self, answer: Answer, name: str, data: Mapping[str, Any]) -> None:  # noqa: ARG002
+    def event(self, answer: LlmResponse, name: str, data: Mapping[str, Any]) -> None:  # noqa: ARG002
         """A part of the result; the last one has the usage."""
         answer.has_token = True
         read_usage(answer, data.get("usage"))
@@ -322,7 +219,7 @@ class Media(Format):
 class Simple(Format):
     """Routes of which only the model and the id are of interest."""
 
-    def response(self, answer: Answer, body: Mapping[str, Any]) -> None:
+    def response(self, answer: LlmResponse, body: Mapping[str, Any]) -> None:
         """The id and the model."""
         answer.id = text(body.get("id"))
         answer.model = text(body.get("model"))
@@ -331,7 +228,7 @@ class Simple(Format):
 class Batch(Simple):
     """``/batches``: a job of many requests. What it used is told when it is done."""
 
-    def response(self, answer: Answer, body: Mapping[str, Any]) -> None:
+    def response(self, answer: LlmResponse, body: Mapping[str, Any]) -> None:
         """The state of the job."""
         super().response(answer, body)
         read_usage(answer, body.get("usage"))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from eai_autotrace.instrumentors._llm import openai_format as openai
+from eai_autotrace.instrumentors._llm.openai_responses import ResponsesFormat
 from eai_autotrace.instrumentors._llm.operation import Route
 from eai_autotrace.semconv.attributes import GEN_AI_OUTPUT_TYPE, OPENAI_API_TYPE
 from eai_autotrace.semconv.genai import (
@@ -25,9 +26,9 @@ ROUTES: Final[dict[str, Route]] = {
         CHAT, openai.Chat(), {OPENAI_API_TYPE: "chat_completions"}, has_stream_usage=True
     ),
     "post /completions": Route(TEXT_COMPLETION, openai.Completion(), has_stream_usage=True),
-    "post /responses": Route(CHAT, openai.Responses(), _RESPONSES),
-    "post /responses/compact": Route("compact", openai.Responses(), _RESPONSES),
-    "get /responses/{id}": Route(FETCH_RESPONSE, openai.Responses(), _RESPONSES, is_counted=False),
+    "post /responses": Route(CHAT, ResponsesFormat(), _RESPONSES),
+    "post /responses/compact": Route("compact", ResponsesFormat(), _RESPONSES),
+    "get /responses/{id}": Route(FETCH_RESPONSE, ResponsesFormat(), _RESPONSES, is_counted=False),
     "post /embeddings": Route(EMBEDDINGS, openai.Embeddings()),
     "post /images/generations": Route(GENERATE_CONTENT, openai.Media(), _IMAGE),
     "post /images/edits": Route(GENERATE_CONTENT, openai.Media(), _IMAGE),

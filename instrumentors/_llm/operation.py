@@ -11,16 +11,15 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
 from opentelemetry import baggage
-from opentelemetry.baggage import _BAGGAGE_KEY
 from opentelemetry.trace import SpanKind
 
-from eai_autotrace.instrumentation.active import get_current
+from eai_autotrace.instrumentation.context import BAGGAGE_KEY, get_current
 from eai_autotrace.instrumentation.metrics import Recorder
-from eai_autotrace.instrumentation.shapes.streamed_request import FetchOperation
+from eai_autotrace.instrumentation.shapes.streamed_request import StreamedRequestOperation
 from eai_autotrace.instrumentors._llm import metrics as values
 from eai_autotrace.instrumentors._llm.frameworks import COUNTING, framework_of
-from eai_autotrace.instrumentors._llm.inference import UPSTREAM_KEY
 from eai_autotrace.instrumentors._llm.recording import Recording
+from eai_autotrace.instrumentors._llm.upstream import UPSTREAM_KEY
 from eai_autotrace.semconv.attributes import (
     GEN_AI_OPERATION_NAME,
     GEN_AI_PROVIDER_NAME,
@@ -37,8 +36,8 @@ if TYPE_CHECKING:
 
     from eai_autotrace.config import Config
     from eai_autotrace.instrumentation import Measures
-    from eai_autotrace.instrumentors._llm.inference import Call
-    from eai_autotrace.instrumentors._llm.wire_format import Format
+    from eai_autotrace.instrumentation.active import Starter
+    from eai_autotrace.instrumentors._llm.wire_format import Format, LlmResponse
 
 
 @dataclass(frozen=True)
@@ -62,7 +61,7 @@ class Route:
 
 
 @dataclass(slots=True)
-class Request:
+class LlmRequest:
     """
     One request.
 
@@ -93,7 +92,7 @@ _MOST_JOBS: Final = 10_000
 _NO_ATTRIBUTES: Final[Mapping[str, Any]] = {}
 
 
-class LlmOperation(FetchOperation):
+class LlmOperation(StreamedRequestOperation):
     """
     The operation of a request.
 
@@ -106,9 +105,17 @@ class LlmOperation(FetchOperation):
         is_counted_above: Whether a framework records the same metric of its tokens.
     """
 
-    __slots__ = ("context", "is_counted_above", "is_told", "llm", "model", "request", "upstream")
+    __slots__ = (
+        "context",
+        "emits_event",
+        "is_counted_above",
+        "llm",
+        "model",
+        "request",
+        "upstream",
+    )
 
-    def __init__(self, llm: Llm, request: Request, context: Context) -> None:
+    def __init__(self, llm: Llm, request: LlmRequest, context: Context) -> None:
         # All that the base's own would set, which takes as long again.
         model = request.body.get("model")
         model = model if isinstance(model, str) and model else None
@@ -123,7 +130,7 @@ class LlmOperation(FetchOperation):
         self.attributes = _NO_ATTRIBUTES
         self.parent = None
         self.links = ()
-        self.measured = (kind, request.provider, model, request.address, request.port)
+        self.metric_values = (kind, request.provider, model, request.address, request.port)
         self.exception = None
         self.started = None
         self.has_span = upstream is None and framework is None and not request.is_native
@@ -134,7 +141,7 @@ class LlmOperation(FetchOperation):
         self.model = model
         self.context = context
         self.upstream = upstream
-        self.is_told = upstream is not None or llm.recording.is_in_events
+        self.emits_event = upstream is not None or llm.recording.is_in_events
 
     def known_attributes(self) -> dict[str, Any]:
         """What is known at the start; worked out only for a span that may be recorded."""
@@ -161,7 +168,7 @@ class Llm:
         self._prices_file = config.llm_prices
         self._baggage = config.llm_baggage
 
-    def operation(self, request: Request) -> LlmOperation:
+    def operation(self, request: LlmRequest) -> LlmOperation:
         """Describe a request."""
         return LlmOperation(self, request, get_current())
 
@@ -183,18 +190,18 @@ class Llm:
             found[SERVER_PORT] = request.port
         if request.is_stream:
             found[GEN_AI_REQUEST_STREAM] = True
-        if self._baggage and context and context.get(_BAGGAGE_KEY):
+        if self._baggage and context and context.get(BAGGAGE_KEY):
             for name in self._baggage:
                 entry = baggage.get_baggage(name, context)
                 if entry is not None and name not in found:
                     found[name] = str(entry)
         return found
 
-    def chunk_recorder(self, call: Call) -> Recorder:
+    def chunk_recorder(self, tracing: Starter) -> Recorder:
         """Records the times between chunks."""
         if self._chunk_recorder is None:
             measures = values.chunk_measures(self.semconv)
-            self._chunk_recorder = Recorder(measures, lambda: call.tracing.meter)
+            self._chunk_recorder = Recorder(measures, lambda: tracing.meter)
         return self._chunk_recorder
 
     def is_first(self, job: str) -> bool:
@@ -205,14 +212,19 @@ class Llm:
             self._jobs.pop(next(iter(self._jobs)), None)
         return is_first
 
-    def cost(self, call: Call) -> tuple[float | None, str]:
-        """What a call has cost in US dollars, and who says so."""
-        if not self._has_cost or not call.is_counted:
+    def cost(self, response: LlmResponse, model: str | None) -> tuple[float | None, str]:
+        """
+        What a response has cost in US dollars, and who says so.
+
+        Args:
+            response: The response.
+            model: The model that was asked for.
+        """
+        if not self._has_cost:
             return None, ""
-        if call.answer.cost is not None:
-            return call.answer.cost, "provider"
+        if response.cost is not None:
+            return response.cost, "provider"
         from eai_autotrace.instrumentors._llm.prices import prices  # noqa: PLC0415 - by switch
 
-        models = (call.answer.model, call.operation.model)
-        amount = prices(self._prices_file).cost(models, call.answer.usage)
+        amount = prices(self._prices_file).cost((response.model, model), response.usage)
         return amount, "local"

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from opentelemetry.context import Context
 
     from eai_autotrace.config import Config
-    from eai_autotrace.instrumentors._llm.wire_format import Answer, Format, Prompt
+    from eai_autotrace.instrumentors._llm.wire_format import Format, LlmResponse, Prompt
 
 _CONTENT: Final = frozenset(
     {
@@ -87,14 +87,14 @@ class Recording:
                     found[name] = to_json(value, self._most)
         return found
 
-    def output(self, form: Format, answer: Answer) -> dict[str, str]:
+    def output(self, form: Format, answer: LlmResponse) -> dict[str, str]:
         """Attributes for the content of a response."""
-        if answer.is_kept and answer.parts:
+        if answer.keeps_content and answer.parts:
             with guard("recording the content of a response"):
                 return self._output(form, answer)
         return {}
 
-    def _output(self, form: Format, answer: Answer) -> dict[str, str]:
+    def _output(self, form: Format, answer: LlmResponse) -> dict[str, str]:
         messages = form.output(answer.parts)
         if self._with_reasons:
             for index, message in enumerate(messages):

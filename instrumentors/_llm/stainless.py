@@ -9,7 +9,6 @@ are the library's own. ``_calculate_retry_timeout`` tells of each further attemp
 
 from __future__ import annotations
 
-import copy
 from dataclasses import dataclass
 from time import time_ns
 from typing import TYPE_CHECKING, Any, Final
@@ -17,12 +16,14 @@ from weakref import ref
 
 from opentelemetry import trace
 
-from eai_autotrace.instrumentation import Notice
-from eai_autotrace.instrumentation.active import error_type
-from eai_autotrace.instrumentation.shapes.streamed_request import Displaced, Fetch, current_fetch
+from eai_autotrace.instrumentation import Observe
+from eai_autotrace.instrumentation.errors import error_type
+from eai_autotrace.instrumentation.shapes.silence_native import SilenceNative
+from eai_autotrace.instrumentation.shapes.streamed_request import StreamedRequest, current_request
+from eai_autotrace.instrumentors._llm.asked_usage import with_usage
 from eai_autotrace.instrumentors._llm.httpx_response import cost_of, described, headers_of, look
-from eai_autotrace.instrumentors._llm.inference import Call
-from eai_autotrace.instrumentors._llm.operation import Llm, LlmOperation, Request
+from eai_autotrace.instrumentors._llm.inference import Inference
+from eai_autotrace.instrumentors._llm.operation import Llm, LlmOperation, LlmRequest
 from eai_autotrace.instrumentors._llm.stainless_routes import Endpoint, Routes, endpoint_of
 from eai_autotrace.patching.patch import is_patched
 from eai_autotrace.semconv.attributes import HTTP_RESPONSE_STATUS_CODE
@@ -32,13 +33,13 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from eai_autotrace.config import Config
-    from eai_autotrace.instrumentation.instrumentor import AnyTarget
+    from eai_autotrace.instrumentation.target import Target
 
 _OPTIONS: Final = 2  # the position of ``options`` in ``request(self, cast_to, options)``
 
 
 @dataclass(frozen=True)
-class Library:
+class StainlessLibrary:
     """
     One library.
 
@@ -68,7 +69,7 @@ class Stainless:
         config: The settings.
     """
 
-    def __init__(self, library: Library, config: Config) -> None:
+    def __init__(self, library: StainlessLibrary, config: Config) -> None:
         self._library = library
         self._llm = Llm(config)
         self._stream_usage = config.llm_stream_usage
@@ -76,26 +77,26 @@ class Stainless:
         # By identity, which is asked for at each call: a WeakKeyDictionary takes 3 us longer.
         self._endpoints: dict[int, tuple[ref[Any], Any, Endpoint]] = {}
 
-    def targets(self) -> tuple[AnyTarget, ...]:
+    def targets(self) -> tuple[Target, ...]:
         """The functions to patch."""
         module = f"{self._library.module}._base_client"
-        found: list[AnyTarget] = [
-            Notice(module, "BaseClient._calculate_retry_timeout", _retried),
+        found: list[Target] = [
+            Observe(module, "BaseClient._calculate_retry_timeout", after=_retried),
         ]
         for client in ("SyncAPIClient", "AsyncAPIClient"):
             found += [
-                Fetch(
+                StreamedRequest(
                     module,
                     f"{client}.request",
                     self._request,
-                    Call,
+                    Inference,
                     self._llm.measures,
                     self._arguments,
                 ),
-                Notice(module, f"{client}._process_response", _answered, is_before=True),
+                Observe(module, f"{client}._process_response", before=_answered),
             ]
         if self._library.native:
-            found.append(Displaced(module, self._library.native, self._displaces))
+            found.append(SilenceNative(module, self._library.native, self._displaces))
         return tuple(found)
 
     def _request(
@@ -125,7 +126,7 @@ class Stainless:
         library = self._library.module
         return self._llm.operation(
             # By position: by keyword it takes twice as long to make one.
-            Request(
+            LlmRequest(
                 route,
                 body,
                 provider,
@@ -153,7 +154,7 @@ class Stainless:
         return found
 
     def _arguments(
-        self, call: Call, args: tuple[Any, ...], kwargs: dict[str, Any]
+        self, call: Inference, args: tuple[Any, ...], kwargs: dict[str, Any]
     ) -> tuple[tuple[Any, ...], dict[str, Any]]:
         """The call's arguments; those of a stream that is to be asked for its usage with that."""
         call.asked()
@@ -161,7 +162,7 @@ class Stainless:
         if not request.is_stream or not self._may_ask(args[0], request):
             return args, kwargs
         options = args[_OPTIONS] if len(args) > _OPTIONS else kwargs["options"]
-        asked = _with_usage(options)
+        asked = with_usage(options)
         if asked is None:
             return args, kwargs
         call.is_asked = True
@@ -169,7 +170,7 @@ class Stainless:
             return (*args[:_OPTIONS], asked, *args[_OPTIONS + 1 :]), kwargs
         return args, {**kwargs, "options": asked}
 
-    def _may_ask(self, client: Any, request: Request) -> bool:
+    def _may_ask(self, client: Any, request: LlmRequest) -> bool:
         if self._stream_usage == "off" or not request.route.has_stream_usage:
             return False
         asks = self._library.asks_usage
@@ -182,10 +183,10 @@ class Stainless:
 
     def _displaces(self, *_: object, **__: object) -> bool:
         """Whether the call whose native span is about to start has one of ours in its place."""
-        call = current_fetch()
+        call = current_request()
         return (
             self._replaces_native
-            and isinstance(call, Call)
+            and isinstance(call, Inference)
             and not call.operation.request.has_own_provider
         )
 
@@ -210,34 +211,10 @@ def _has_own_provider(client: Any) -> bool:
     return own is not None and own is not trace.get_tracer_provider()
 
 
-def _with_usage(options: Any) -> Any:
-    """
-    A copy of a request's options that asks for the usage; ``None`` where the application said.
-
-    The application may have passed the body itself: it stays as it is.
-    """
-    body = options.json_data
-    extra = getattr(options, "extra_json", None) or {}
-    if not isinstance(body, dict) or "stream_options" in extra:
-        return None
-    wanted = body.get("stream_options")
-    if isinstance(wanted, dict):
-        if "include_usage" in wanted:
-            return None
-        wanted = {**wanted, "include_usage": True}
-    elif wanted is None or type(wanted).__name__ in {"NotGiven", "Omit"}:
-        wanted = {"include_usage": True}
-    else:
-        return None
-    asked = copy.copy(options)
-    asked.json_data = {**body, "stream_options": wanted}
-    return asked
-
-
 def _answered(_client: Any, *, response: Any, retries_taken: int = 0, **_: object) -> None:
     """Note a response before the library makes of it what the application gets, or fails to."""
-    call = current_fetch()
-    if not isinstance(call, Call) or call.ended:
+    call = current_request()
+    if not isinstance(call, Inference) or call.ended:
         return
     call.heard = time_ns()
     headers = headers_of(response)
@@ -253,6 +230,6 @@ def _answered(_client: Any, *, response: Any, retries_taken: int = 0, **_: objec
 
 def _retried(*_: object, **__: object) -> None:
     """Note that an attempt has failed, and another one is to be made."""
-    call = current_fetch()
-    if isinstance(call, Call):
+    call = current_request()
+    if isinstance(call, Inference):
         call.retries += 1

@@ -1,7 +1,7 @@
 """
 What LLM instrumentors know of a vendor's wire format, in one shape for all of them.
 
-A `Format` reads requests, responses and events of streams, as decoded JSON, into an `Answer`. It
+A `Format` reads requests, responses and events of streams, as decoded JSON, into an `LlmResponse`. It
 takes nothing for granted: a value that is not of the type the vendor documents is left out. That
 also leaves out the sentinels that SDKs put where an argument was not given.
 """
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     Parameters = Mapping[str, tuple[str, Callable[[Any], Any]]]
 
 
-class Answer:
+class LlmResponse:
     """
     What is known of a response so far.
 
@@ -52,13 +52,13 @@ class Answer:
     has_token = False
     cost: float | None = None
 
-    def __init__(self, *, is_kept: bool = False) -> None:
+    def __init__(self, *, keeps_content: bool = False) -> None:
         self.finish_reasons: dict[int, str] = {}
         self.usage = Usage()
         self.attributes: Attributes = {}
         self.counts: dict[str, int] = {}
         self.parts: dict[str, Any] = {}
-        self.is_kept = is_kept
+        self.keeps_content = keeps_content
 
 
 class Format:
@@ -95,13 +95,13 @@ class Format:
                     found[attribute] = told
         return found
 
-    def response(self, answer: Answer, body: Mapping[str, Any]) -> None:
+    def response(self, answer: LlmResponse, body: Mapping[str, Any]) -> None:
         """Read a whole response."""
 
-    def event(self, answer: Answer, name: str, data: Mapping[str, Any]) -> None:
+    def event(self, answer: LlmResponse, name: str, data: Mapping[str, Any]) -> None:
         """Read one event of a stream."""
 
-    def fold(self, answer: Answer, name: str, data: Mapping[str, Any]) -> None:
+    def fold(self, answer: LlmResponse, name: str, data: Mapping[str, Any]) -> None:
         """Put an event's content together with those before it, in ``answer.parts``."""
 
     def prompt(self, body: Mapping[str, Any]) -> Prompt:  # noqa: ARG002 - others do
@@ -189,3 +189,8 @@ def error_code(error: Any) -> str:
             if code.replace("_", "").replace("-", "").replace(".", "").isalnum():
                 return code
     return "_OTHER"
+
+
+def in_order(reasons: Mapping[int, str]) -> tuple[str, ...]:
+    """The finish reasons, by the number of the choice."""
+    return tuple(reasons.values() if len(reasons) == 1 else (reasons[i] for i in sorted(reasons)))

@@ -17,7 +17,7 @@ from opentelemetry import _logs
 from opentelemetry._logs import LogRecord, SeverityNumber
 from opentelemetry.context import Context, get_current
 
-from eai_autotrace.instrumentation.active import error_type
+from eai_autotrace.instrumentation.errors import error_type
 from eai_autotrace.semconv.attributes import (
     CODE_FILE_PATH,
     CODE_FUNCTION_NAME,

@@ -173,12 +173,12 @@ def test_a_plugin_for_a_missing_library_is_no_news(run_python, plugin):
 
 
 BROKEN_HOOKS = """
-from eai_autotrace.instrumentation import Instrumentor, Operation, Target
+from eai_autotrace.instrumentation import Instrumentor, Operation, Call
 
 def raising(*args, **kwargs):
     raise ZeroDivisionError("theirs")
 
-class AtImport(Target):
+class AtImport(Call):
     def wrapper(self, patch, tracing):
         raise ZeroDivisionError("theirs")
 
@@ -186,8 +186,8 @@ class Bad(Instrumentor):
     library = "asyncpg >= 0.1, < 9"
     targets = (
         AtImport("asyncpg.connection", "Connection.fetchrow", raising),
-        Target("asyncpg.connection", "Connection.fetch", raising),
-        Target("colorsys", "rgb_to_hsv", raising),
+        Call("asyncpg.connection", "Connection.fetch", raising),
+        Call("colorsys", "rgb_to_hsv", raising),
     )
     def describe_error(self, error):
         raise ZeroDivisionError("theirs")

@@ -28,7 +28,7 @@ from eai_autotrace.export.pipeline import Pipeline
 from eai_autotrace.export.result import Outcome
 from eai_autotrace.export.stderr import Stderr
 from eai_autotrace.export.traces import Traces
-from eai_autotrace.spans import TracerProvider
+from eai_autotrace.spans.provider import TracerProvider
 
 OUTSIDE = SpanContext(0xF, 0xC, is_remote=True, trace_flags=trace.TraceFlags(1))
 SHOP = Resource({"service.name": "shop"})

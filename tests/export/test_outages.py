@@ -8,7 +8,7 @@ import time
 import pytest
 
 from eai_autotrace.export import lane, outages
-from eai_autotrace.export.lane import Lane
+from eai_autotrace.export.lane import ExporterWorker
 from eai_autotrace.export.result import Outcome
 
 
@@ -36,7 +36,10 @@ def _fresh(monkeypatch):
 @pytest.fixture
 def lanes():
     """Lanes of the three signals to one server."""
-    made = [Lane(Exporter(what), 3, 1.0) for what in ("spans", "log records", "exports of metrics")]
+    made = [
+        ExporterWorker(Exporter(what), 3, 1.0)
+        for what in ("spans", "log records", "exports of metrics")
+    ]
     yield made
     for one in made:
         one.close(0)
@@ -59,7 +62,7 @@ BACK = "exporter otlp: sent again after N s; {} had to be dropped"
 def _flush(lanes):
     deadline = time.monotonic() + 20
     for one in lanes:
-        one.hurry(deadline)
+        one.export_now(deadline)
     return [one.wait(deadline) for one in lanes]
 
 
@@ -108,7 +111,7 @@ def test_another_server_is_told_of_apart(caplog, lanes):
     """
     Lanes to different places fail by themselves.
     """
-    other = Lane(Exporter("spans", "http://other"), 3, 1.0)
+    other = ExporterWorker(Exporter("spans", "http://other"), 3, 1.0)
     _answer([other, lanes[0]], DEAD)
     for one in (other, lanes[0]):
         one.put(["one"])

@@ -11,7 +11,7 @@ from opentelemetry.sdk.trace.sampling import Decision, Sampler, SamplingResult
 from eai_autotrace.export import lane
 from eai_autotrace.export.pipeline import Pipeline
 from eai_autotrace.export.result import Outcome
-from eai_autotrace.spans import TracerProvider
+from eai_autotrace.spans.provider import TracerProvider
 
 
 class Exporter:

@@ -9,8 +9,9 @@ from opentelemetry.trace import StatusCode
 from opentelemetry.util._once import Once
 
 from eai_autotrace.instrumentation import Operation
-from eai_autotrace.instrumentation.active import Tracing
-from eai_autotrace.spans import Span, TracerProvider
+from eai_autotrace.instrumentation.tracing import Tracing
+from eai_autotrace.spans.provider import TracerProvider
+from eai_autotrace.spans.span import Span
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ import logging
 
 import wrapt
 
-from eai_autotrace.instrumentation import Operation, Target
+from eai_autotrace.instrumentation import Call, Operation
 
 
 def _describe(*_, **__):
@@ -13,7 +13,7 @@ def _describe(*_, **__):
 
 
 def _target(path, describe=_describe):
-    return lambda module: Target(module, path, describe)
+    return lambda module: Call(module, path, describe)
 
 
 def _names(spans):
@@ -111,7 +111,7 @@ def test_a_failing_patch_spares_the_users_import(instrument, library_name, spans
     A target that cannot be patched costs its own spans; the import of the library succeeds.
     """
 
-    class Broken(Target):
+    class Broken(Call):
         def wrapper(self, patch, tracing):
             raise ZeroDivisionError
 
@@ -172,7 +172,7 @@ def test_in_code_use_takes_a_tracer_provider(library_name, library, spans):
 
     class Toy(Instrumentor):
         library = "pytest >= 1"
-        targets = (Target(library_name, "Client.get", _describe),)
+        targets = (Call(library_name, "Client.get", _describe),)
 
     Toy().instrument(tracer_provider=provider)
     library.Client().get("a")

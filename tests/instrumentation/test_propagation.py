@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import datetime as dt
 from dataclasses import dataclass
 
 import pytest
@@ -80,7 +81,7 @@ def test_what_is_extracted(name):
     headers = HEADERS[name]
     expected = propagate.extract(headers or {}, Context())
 
-    found = propagation.extract(headers, dict)
+    found = propagation.extract(headers)
 
     assert _plain(found) == _plain(expected)
 
@@ -108,7 +109,7 @@ def test_a_propagator_of_the_program():
             propagate.set_global_textmap(propagator)
             is_own = propagator is not before
 
-            found = propagation.extract({"X-Own": "1"}, dict)
+            found = propagation.extract({"X-Own": "1"})
 
             assert get_value("own", found) == ("1" if is_own else None)
             assert propagation.inject(found) == ({"X-Own": "1"} if is_own else {})
@@ -122,7 +123,7 @@ def test_a_header_that_is_no_text(value):
     """
     What is no text is no context.
     """
-    found = propagation.extract({"traceparent": value}, lambda _: {})
+    found = propagation.extract({"traceparent": value})
 
     assert found == {}
 
@@ -137,3 +138,24 @@ def test_contexts_are_read_and_made_as_their_class_does():
 
     assert tuple(propagation._parts(context)) == propagation._properties(context)
     assert (tuple(made), vars(made), type(made)) == (tuple(checked), vars(checked), type(checked))
+
+
+def test_only_text_is_read_from_headers():
+    """
+    Headers of every type may come; text and bytes of text are carried, the rest is left out.
+    """
+    headers = {
+        "text": "a",
+        "bytes": b"b",
+        "bytearray": bytearray(b"c"),
+        "no text": b"\xff\xfe",
+        "number": 1,
+        "list": ["a"],
+        "table": {"a": "b"},
+        "none": None,
+        "time": dt.datetime(2026, 1, 1, tzinfo=dt.timezone.utc),
+        b"name": "d",
+        1: "e",
+    }
+
+    assert propagation.text_headers(headers) == {"text": "a", "bytes": "b", "bytearray": "c"}

@@ -73,8 +73,8 @@ async def test_the_span_of_a_call(instrument, connection, seen, metrics):
         "server.address": "broker",
         "server.port": 1,
     }
-    (measured,) = [p for p in metrics() if p["name"] == "rpc.client.call.duration"]
-    assert measured["count"] == 1
+    (metric_values,) = [p for p in metrics() if p["name"] == "rpc.client.call.duration"]
+    assert metric_values["count"] == 1
 
 
 async def test_a_call_that_fails(instrument, connection, seen):

@@ -544,9 +544,9 @@ if HAS_NATIVE:
 
         client.messages.create(**ASK)
 
-        measured = {point["name"] for point in metrics()}
+        metric_values = {point["name"] for point in metrics()}
         assert [span["name"] for span in spans()] == ["anthropic.messages.create"]
-        assert "gen_ai.client.operation.duration" in measured
+        assert "gen_ai.client.operation.duration" in metric_values
 
     @pytest.mark.parametrize("stream", [False, True])
     def test_a_client_with_a_provider_of_its_own(instrument, spans, ended, llm_server, stream):

@@ -392,8 +392,8 @@ async def test_returned_rows(instrument, pg, spans, metrics):
         {},
         *({} if rows is None else {returned: rows} for rows in expected),
     ]
-    (measured,) = metrics()
-    assert (measured["name"], measured["count"], measured["sum"]) == (
+    (metric_values,) = metrics()
+    assert (metric_values["name"], metric_values["count"], metric_values["sum"]) == (
         "db.client.response.returned_rows",
         5,
         6,

@@ -336,7 +336,7 @@ def _other(name, parent=None, **more):
     return {"name": name, "parent": parent, **base, **more}
 
 
-def _measured(status=200, route=None, method="GET", **more):
+def _metric_values(status=200, route=None, method="GET", **more):
     """The attributes of a request's measures."""
     attributes = {
         "http.request.method": method,
@@ -350,7 +350,7 @@ def _measured(status=200, route=None, method="GET", **more):
 
 
 def _duration(*args, **more):
-    return [("http.server.request.duration", 1, _measured(*args, **more))]
+    return [("http.server.request.duration", 1, _metric_values(*args, **more))]
 
 
 ITEM, OK = "/v1/items/{item_id}", (200, {})
@@ -482,8 +482,8 @@ TABLE = {
         OK,
         [_span("POST /upload", "/upload", **{"http.request.body.size": 6})],
         [
-            ("http.server.request.body.size", 6, _measured(200, "/upload", "POST")),
-            ("http.server.response.body.size", 1, _measured(200, "/upload", "POST")),
+            ("http.server.request.body.size", 6, _metric_values(200, "/upload", "POST")),
+            ("http.server.response.body.size", 1, _metric_values(200, "/upload", "POST")),
         ],
         {"http_metrics": ("request_body_size", "response_body_size")},
     ),

@@ -319,13 +319,13 @@ async def test_a_body_that_fails(traced, library, client, llm_server, spans, fai
     is_stuck = failure == "ReadTimeout"
     llm_server.replies.append(Reply([b"a"], is_stuck=is_stuck, is_cut=not is_stuck))
 
-    def hurry(response):
+    def export_now(response):
         response.request.extensions["timeout"]["read"] = 0.1
 
     async def hurry_async(response):
-        hurry(response)
+        export_now(response)
 
-    made = client(event_hooks={"response": [hurry_async if is_async else hurry]}, timeout=30)
+    made = client(event_hooks={"response": [hurry_async if is_async else export_now]}, timeout=30)
     with pytest.raises(getattr(library, failure)):
         await done(made.get(f"{llm_server.url}/"))
 

@@ -13,7 +13,7 @@ import openai
 import pytest
 
 from eai_autotrace._testing.llm_replies import chat_events
-from eai_autotrace.instrumentation.active import end_open
+from eai_autotrace.instrumentation.open_operations import end_open
 
 ASK = {"model": "m", "messages": [{"role": "user", "content": "x"}], "stream": True}
 CLAUDE = {**ASK, "max_tokens": 10}

@@ -465,10 +465,10 @@ def test_an_unsampled_call_keeps_no_content(instrument, client, monkeypatch):
     from eai_autotrace.instrumentors._llm import inference
 
     kept = []
-    asked = inference.Call.asked
+    asked = inference.Inference.asked
     off = TracerProvider(sampler=ALWAYS_OFF, shutdown_on_exit=False).get_tracer("off")
     monkeypatch.setattr(
-        inference.Call, "asked", lambda call: (asked(call), kept.append(call.prompt))
+        inference.Inference, "asked", lambda call: (asked(call), kept.append(call.prompt))
     )
     monkeypatch.setattr(trace, "get_tracer", lambda *_, **__: off)
     instrument("openai", genai_content="SPAN_ONLY")
@@ -606,8 +606,11 @@ BROKEN = {
     "the answer": ("_llm.openai_content.chat_choices", {"gen_ai.input.messages", "gen_ai.usage"}),
     "the JSON": ("_llm.recording.to_json", {"gen_ai.usage"}),
     "the cost": ("_llm.operation.Llm.cost", {"gen_ai.usage", "gen_ai.output.messages"}),
-    "the id": ("_llm.inference.Call._identified", {"gen_ai.usage", "gen_ai.output.messages"}),
-    "the usage": ("_llm.inference.Call._answered", {"gen_ai.response.id", "gen_ai.output.messages"}),
+    "the id": ("_llm.inference.Inference._identified", {"gen_ai.usage", "gen_ai.output.messages"}),
+    "the usage": (
+        "_llm.inference.Inference._answered",
+        {"gen_ai.response.id", "gen_ai.output.messages"},
+    ),
 }
 
 

@@ -29,10 +29,10 @@ def client(llm_server):
 
 
 @pytest.fixture
-def measured(metrics, llm_server):
+def metric_values(metrics, llm_server):
     """Name, the attributes that are not the same for all, and the value: how many, or how much."""
 
-    def measured():
+    def metric_values():
         same = {
             "gen_ai.operation.name": "chat",
             "gen_ai.provider.name": "openai",
@@ -50,7 +50,7 @@ def measured(metrics, llm_server):
             found.append((point["name"], rest, value))
         return found
 
-    return measured
+    return metric_values
 
 
 OF_A_CHAT = {
@@ -78,7 +78,7 @@ OF_A_CHAT["dup"] = sorted(OF_A_CHAT[OLD] + OF_A_CHAT[NEW], key=lambda point: poi
 
 
 @pytest.mark.parametrize("version", OF_A_CHAT)
-def test_a_chat_is_measured(instrument, client, measured, version):
+def test_a_chat_is_measured(instrument, client, metric_values, version):
     """
     A call is measured as the conventions of the chosen version have it, or both.
     """
@@ -86,11 +86,11 @@ def test_a_chat_is_measured(instrument, client, measured, version):
 
     client.chat.completions.create(**ASK)
 
-    assert measured() == OF_A_CHAT[version]
+    assert metric_values() == OF_A_CHAT[version]
 
 
 @pytest.mark.parametrize("version", [OLD, NEW])
-def test_the_first_chunk_of_a_stream_is_measured(instrument, client, measured, version):
+def test_the_first_chunk_of_a_stream_is_measured(instrument, client, metric_values, version):
     """
     Of a stream the time to its first chunk is measured, too.
     """
@@ -100,10 +100,10 @@ def test_the_first_chunk_of_a_stream_is_measured(instrument, client, measured, v
 
     kind = "operation" if version == OLD else "inference"
     first = (f"gen_ai.client.{kind}.time_to_first_chunk", {}, 1)
-    assert measured() == sorted([*OF_A_CHAT[version], first], key=lambda point: point[0])
+    assert metric_values() == sorted([*OF_A_CHAT[version], first], key=lambda point: point[0])
 
 
-def test_each_chunk_is_measured_where_a_setting_says_so(instrument, client, measured):
+def test_each_chunk_is_measured_where_a_setting_says_so(instrument, client, metric_values):
     """
     The times from each chunk to the next are one fewer than there are chunks.
     """
@@ -111,7 +111,7 @@ def test_each_chunk_is_measured_where_a_setting_says_so(instrument, client, meas
 
     list(client.chat.completions.create(**ASK, stream=True))
 
-    times = {name: n for name, _, n in measured() if "per_output_chunk" in name}
+    times = {name: n for name, _, n in metric_values() if "per_output_chunk" in name}
     chunks = len(chat_events({"model": "gpt-5"}))
     assert times == {
         "gen_ai.client.inference.time_per_output_chunk": chunks - 2,  # the end is no chunk
@@ -119,7 +119,7 @@ def test_each_chunk_is_measured_where_a_setting_says_so(instrument, client, meas
     }
 
 
-def test_a_call_without_usage_counts_zero(instrument, client, measured):
+def test_a_call_without_usage_counts_zero(instrument, client, metric_values):
     """
     An inference of which no usage came counts zero tokens, as the conventions have it.
     """
@@ -128,7 +128,7 @@ def test_a_call_without_usage_counts_zero(instrument, client, measured):
     list(client.chat.completions.create(**ASK, stream=True))
 
     unknown = {"gen_ai.token.modality": "unknown"}
-    assert measured() == [
+    assert metric_values() == [
         ("gen_ai.client.inference.duration", {}, 1),
         ("gen_ai.client.inference.time_to_first_chunk", {}, 1),
         ("gen_ai.client.inference.usage.input_tokens", unknown, 0),
@@ -136,7 +136,7 @@ def test_a_call_without_usage_counts_zero(instrument, client, measured):
     ]
 
 
-def test_tokens_by_modality(instrument, client, measured, llm_server):
+def test_tokens_by_modality(instrument, client, metric_values, llm_server):
     """
     Where the provider tells how many of the tokens were sound, they are counted apart.
     """
@@ -148,13 +148,13 @@ def test_tokens_by_modality(instrument, client, measured, llm_server):
 
     counted = {
         attributes["gen_ai.token.modality"]: tokens
-        for name, attributes, tokens in measured()
+        for name, attributes, tokens in metric_values()
         if name == "gen_ai.client.inference.usage.input_tokens"
     }
     assert counted == {"text": 3, "audio": 8}
 
 
-def test_unsampled_calls_are_measured(instrument, client, measured, spans, monkeypatch):
+def test_unsampled_calls_are_measured(instrument, client, metric_values, spans, monkeypatch):
     """
     Whether a call is sampled makes no difference to what is measured.
     """
@@ -168,7 +168,7 @@ def test_unsampled_calls_are_measured(instrument, client, measured, spans, monke
 
     client.chat.completions.create(**ASK)
 
-    assert measured() == OF_A_CHAT["dup"]
+    assert metric_values() == OF_A_CHAT["dup"]
     assert spans() == []
 
 

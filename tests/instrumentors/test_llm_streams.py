@@ -214,9 +214,9 @@ MOST = 1_500
 
 def _live():
     from eai_autotrace.instrumentation.shapes.response_body import _Watched
-    from eai_autotrace.instrumentation.shapes.streamed_request import Fetching
+    from eai_autotrace.instrumentation.shapes.streamed_request import ActiveStreamedRequest
 
-    kinds = (Fetching, _Watched)
+    kinds = (ActiveStreamedRequest, _Watched)
     return [found for found in gc.get_objects() if issubclass(type(found), kinds)]
 
 

@@ -378,27 +378,29 @@ async def test_the_async_client_is_as_without_us(instrument, llm_server):
 
 
 CORE = (
+    "eai_autotrace.instrumentation.shapes.observe",
     "eai_autotrace.instrumentation.shapes.response_body",
-    "eai_autotrace.instrumentors._llm.sse",
+    "eai_autotrace.instrumentation.shapes.silence_native",
     "eai_autotrace.instrumentation.shapes.streamed_request",
-    "eai_autotrace.instrumentation.shapes.notices",
     "eai_autotrace.semconv.genai",
 )
 FOLDER = Path(importlib.import_module("eai_autotrace.instrumentors.openai").__file__).parent
 MODULES = (
+    "eai_autotrace.instrumentors.openai",
+    "eai_autotrace.instrumentors.anthropic",
     *(
-        f"eai_autotrace.instrumentors.{file.stem}"
-        for file in sorted(FOLDER.iterdir())
-        if file.stem.startswith(("_llm", "_stainless", "openai", "anthropic"))
-        and file.suffix == ".py"
+        f"eai_autotrace.instrumentors._llm.{file.stem}"
+        for file in sorted((FOLDER / "_llm").glob("*.py"))
+        if file.stem != "__init__"
     ),
     *CORE,
 )
 # Boundaries themselves, which call the others inside guards; and what is done before there is a call.
 BOUNDARIES = {
-    "Call.end",
-    "Fetching.enter",
-    "Fetching.leave",
+    "Inference.end",
+    "ActiveStreamedRequest.enter",
+    "ActiveStreamedRequest.leave",
+    "observe._tell",
     "_Unseen.__init__",
     "_Unseen.enter",
     "_Unseen.leave",
@@ -410,8 +412,7 @@ BOUNDARIES = {
     "_WatchedAsync.aclose",
     "_WatchedSync.__iter__",
     "_WatchedSync.close",
-    "fetches._end",
-    "fetches._give_back",
+    "streamed_request._end",
     "OpenAIInstrumentor.targets_for",
     "AnthropicInstrumentor.targets_for",
 }
@@ -442,28 +443,29 @@ HIDING = {
     label
     for label in FUNCTIONS
     if label.startswith(
-        tuple(
-            f"eai_autotrace.instrumentation.{name}"
-            for name in ("bodies.", "events.", "fetches.current_fetch")
+        (
+            "eai_autotrace.instrumentation.shapes.response_body.",
+            "eai_autotrace.instrumentation.shapes.streamed_request.current_request",
         )
     )
-    or label.rpartition("eai_autotrace.instrumentors.")[2].startswith(
+    or label.rpartition("eai_autotrace.instrumentors._llm.")[2].startswith(
         (
-            "_llm_events.AskedEvents.",
-            "_llm_bodies.Body.__init__",
-            "_llm_events.Events.__init__",
-            "_llm_events.Events._learn",
-            "_llm_events.Events._tells_nothing",
-            "_llm_events._is_only_usage",
-            "_llm_events._without_null",
-            "_llm_events.without_usage",
-            "_stainless._answered",
-            "_stainless_bodies._library",
-            "_stainless_bodies.headers_of",
-            "_stainless_bodies._read_stream",
-            "_stainless_bodies._watch",
-            "_stainless_bodies._watcher",
-            "_stainless_bodies.look",
+            "asked_usage.AskedEvents.",
+            "sse.",
+            "body.Body.__init__",
+            "event_stream.Events.__init__",
+            "event_stream.Events._learn",
+            "event_stream.Events._tells_nothing",
+            "asked_usage._is_only_usage",
+            "asked_usage._without_null",
+            "asked_usage.without_usage",
+            "stainless._answered",
+            "httpx_response._library",
+            "httpx_response.headers_of",
+            "httpx_response._read_stream",
+            "httpx_response._watch",
+            "httpx_response._watcher",
+            "httpx_response.look",
         )
     )
 }

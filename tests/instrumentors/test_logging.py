@@ -11,12 +11,16 @@ from pathlib import Path
 
 import pytest
 from opentelemetry import _logs, trace
-from opentelemetry.instrumentation.log_utils import std_to_otel
 from opentelemetry.instrumentation.utils import suppress_instrumentation
 from opentelemetry.sdk._logs import LoggerProvider
 from opentelemetry.sdk._logs.export import InMemoryLogRecordExporter, SimpleLogRecordProcessor
 
 from eai_autotrace.instrumentors._logging.handler import severity
+
+try:
+    from opentelemetry.instrumentation.log_utils import std_to_otel
+except ImportError:  # before 0.64b0 it was the SDK's
+    from opentelemetry.sdk._logs._internal import std_to_otel
 
 
 @pytest.fixture

@@ -3,7 +3,8 @@ from __future__ import annotations
 import pytest
 
 from eai_autotrace.semconv.forwarded import Origin, origin_of
-from eai_autotrace.semconv.http import HeaderCapture, Headers, server_attributes
+from eai_autotrace.semconv.headers import Headers
+from eai_autotrace.semconv.http import HeaderCapture, server_attributes
 
 SCOPE = {
     "type": "http",

@@ -9,13 +9,14 @@ from pathlib import Path
 import pytest
 from opentelemetry.sdk import trace as sdk
 
-from eai_autotrace import spans
+from eai_autotrace.spans.provider import TracerProvider
+from eai_autotrace.spans.span import Span
 
 made = 0
 failed = []
 
 
-class Provider(spans.TracerProvider):
+class Provider(TracerProvider):
     def __init__(self, *args, **kwargs):
         global made  # noqa: PLW0603
         made += 1
@@ -23,7 +24,7 @@ class Provider(spans.TracerProvider):
 
 
 def _replace():
-    sdk.TracerProvider, sdk._Span = Provider, spans.Span
+    sdk.TracerProvider, sdk._Span = Provider, Span
 
 
 @pytest.fixture(autouse=True)

@@ -25,7 +25,9 @@ from opentelemetry.trace import (
     TraceState,
 )
 
-from eai_autotrace.spans import Span, Tracer, TracerProvider
+from eai_autotrace.spans.provider import TracerProvider
+from eai_autotrace.spans.span import Span
+from eai_autotrace.spans.tracer import Tracer
 
 
 class Counting(IdGenerator):

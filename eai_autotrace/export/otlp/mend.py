@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 _LATEST: Final = 2**64 - 1
 
 
-def mended(span: ReadableSpan) -> ReadableSpan:
+def sanitized(span: ReadableSpan) -> ReadableSpan:
     """
     A copy of a span whose every value OTLP has a place for.
 

@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from opentelemetry.trace import StatusCode
 
-from eai_autotrace.export.otlp.mend import mended
+from eai_autotrace.export.otlp import fields
+from eai_autotrace.export.otlp.mend import sanitized
 from eai_autotrace.export.otlp.scopes import Groups, Scopes, optional_text
 from eai_autotrace.export.otlp.values import KeyValues
 from eai_autotrace.export.otlp.wire import delimited, text, varint
@@ -61,13 +62,14 @@ class SpanEncoder:
         resource: Any = self  # no span's
         scope: Any = self
         left_out = 0
-        for number, span in enumerate(spans, 1):
+        for number, given in enumerate(spans, 1):
             if not number % _TURN:
                 time.sleep(_PAUSE)
+            span: Any = given if fields.read is None else fields.read(given)
             try:
                 encoded = self._span(span)
             except Exception:  # noqa: BLE001 - one span must not cost those beside it
-                encoded = self._mended(span)
+                encoded = self._mended(given)
                 if not encoded:
                     left_out += 1
                     continue
@@ -77,11 +79,8 @@ class SpanEncoder:
             group.append(delimited(b"\x12", encoded))
         return self._scopes.request(groups), left_out
 
-    def _span(self, span: ReadableSpan) -> bytes:
-        # The fields behind the SDK's properties: 13 calls less, a fifth of a span's encoding.
-        context: Any = span._context
-        parent = span._parent
-        attributes: Any = span._attributes
+    def _span(self, span: Any) -> bytes:
+        context, parent, attributes = span._context, span._parent, span._attributes
         # An enumeration's hash is Python, its value a number.
         key = (span._name, span._kind._value_)
         parts = [
@@ -115,7 +114,8 @@ class SpanEncoder:
     def _mended(self, span: ReadableSpan) -> bytes:
         """A span that could not be encoded, as well as it can be; empty where not at all."""
         try:
-            return self._span(mended(span))
+            made = sanitized(span)
+            return self._span(made if fields.read is None else fields.read(made))
         except Exception:  # noqa: BLE001 - see encode
             return b""
 

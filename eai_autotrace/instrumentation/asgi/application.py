@@ -11,34 +11,42 @@ without arguments to find out what it is, and expect a ``TypeError`` at once.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from functools import wraps
-from typing import TYPE_CHECKING, Any, ClassVar
+from functools import partial, wraps
+from typing import TYPE_CHECKING, Any
 
-from eai_autotrace.instrumentation.active import NOTHING
-from eai_autotrace.instrumentation.asgi.request import Request, Responses
-from eai_autotrace.instrumentation.asgi.websocket import Connection
+from eai_autotrace.instrumentation.active import NOOP
+from eai_autotrace.instrumentation.asgi.operation import NONE_KNOWN
+from eai_autotrace.instrumentation.asgi.request import HttpRequest, ResponseSettings
+from eai_autotrace.instrumentation.asgi.websocket import WebSocketConnection
+from eai_autotrace.instrumentation.target import Target
 from eai_autotrace.patching.guard import guard, report
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from eai_autotrace.instrumentation.active import Tracing
-    from eai_autotrace.instrumentation.asgi.request import Exchange, Receive, Scope, Send
+    from eai_autotrace.instrumentation.asgi.operation import (
+        KnownExceptions,
+        Receive,
+        Scope,
+        Send,
+        ServerOperation,
+    )
     from eai_autotrace.instrumentation.metrics import Measures
     from eai_autotrace.instrumentation.operation import Operation
+    from eai_autotrace.instrumentation.tracing import Tracing
     from eai_autotrace.patching.patch import Patch
 
 _KEY = "eai_autotrace.request"
 
 
-def exchange_of(scope: Scope) -> Exchange | None:
+def server_operation_of(scope: Scope) -> ServerOperation | None:
     """The exchange under way that an ASGI scope, or a copy of it, belongs to."""
-    exchange: Exchange | None = scope.get(_KEY)
+    exchange: ServerOperation | None = scope.get(_KEY)
     return None if exchange is None or exchange.ended else exchange
 
 
 @dataclass(frozen=True)
-class WebSockets:
+class WebSocketSettings:
     """
     WebSocket connections of a server.
 
@@ -46,23 +54,23 @@ class WebSockets:
         describe: Gets the application and the ASGI scope of a connection.
         measures: What is measured of each connection.
         is_traced_in_messages: Whether each message is a span.
+        known_exceptions: What exceptions mean that end a connection.
     """
 
     describe: Callable[[Any, Scope], Operation | None]
     measures: Measures | None = None
     is_traced_in_messages: bool = False
+    known_exceptions: KnownExceptions = NONE_KNOWN
 
 
 @dataclass(frozen=True)
-class Server:
+class AsgiApplication(Target):
     """
     The ``__call__`` of an ASGI application class.
 
     The outermost application of a request gets the span; those inside it share it.
 
     Attributes:
-        module: The module that defines the class.
-        path: Its ``__call__``.
         describe: Gets the application and the ASGI scope of an HTTP request. Gives ``None`` for
             what gets no span.
         measures: What is measured of each request.
@@ -73,36 +81,32 @@ class Server:
         websockets: WebSocket connections, where they are traced.
     """
 
-    module: str
-    path: str
     describe: Callable[[Any, Scope], Operation | None]
     measures: Measures | None = None
     prepare: Callable[[Any, Scope, Send], Send] | None = None
     hook: Callable[..., None] | None = None
-    responses: Responses = field(default_factory=Responses)
-    websockets: WebSockets | None = None
-
-    is_shared: ClassVar = False
+    responses: ResponseSettings = field(default_factory=ResponseSettings)
+    websockets: WebSocketSettings | None = None
 
     def wrapper(self, patch: Patch, tracing: Tracing) -> Callable[..., Any]:
         """The function that takes the original's place."""
-        beginners = self._beginners(patch, tracing)
+        starters = self._starters(patch, tracing)
         prepare = self._preparing(patch)
         hook = self.hook
 
         @wraps(patch.original)
         async def wrapper(app: Any, scope: Scope, receive: Receive, send: Send) -> None:
-            exchange: Any = NOTHING
+            exchange: Any = NOOP
             try:
                 outer = scope.get(_KEY)
                 if outer is None or outer.ended:
-                    begin: Callable[..., Any] = beginners.get(scope["type"], _begin_nothing)
-                    exchange = begin((app, scope), {})
-                    if exchange is not NOTHING:
+                    start: Callable[..., Any] = starters.get(scope["type"], _start_nothing)
+                    exchange = start((app, scope), {})
+                    if exchange is not NOOP:
                         scope[_KEY] = exchange
             except Exception:  # noqa: BLE001 - no scope as ASGI has it: the application says so
-                exchange = NOTHING
-            if exchange is NOTHING:
+                exchange = NOOP
+            if exchange is NOOP:
                 if prepare is not None:
                     send = prepare(app, scope, send)
                 await patch.original(app, scope, receive, send)
@@ -125,21 +129,24 @@ class Server:
 
         return wrapper
 
-    def _beginners(self, patch: Patch, tracing: Tracing) -> dict[str, Callable[..., Any]]:
-        """What begins an exchange, by the type of the scope."""
+    def _starters(self, patch: Patch, tracing: Tracing) -> dict[str, Callable[..., Any]]:
+        """What starts an operation, by the type of the scope."""
         what = f"tracing {self.module} {self.path}"
-        request = type("Request", (Request,), {"responses": self.responses})
-        begin: Any = tracing.beginner(self.describe, what, patch, self.measures, request)
+        request = partial(HttpRequest, responses=self.responses)
+        start: Any = tracing.starter(self.describe, what, patch, self.measures, request)
         sockets = self.websockets
-        begin_socket: Any = None
+        start_socket: Any = None
         if sockets is not None:
-            traits = {"is_traced_in_messages": sockets.is_traced_in_messages}
-            connection = type("Connection", (Connection,), traits)
-            begin_socket = tracing.beginner(
+            connection = partial(
+                WebSocketConnection,
+                is_traced_in_messages=sockets.is_traced_in_messages,
+                known_exceptions=sockets.known_exceptions,
+            )
+            start_socket = tracing.starter(
                 sockets.describe, what, patch, sockets.measures, connection
             )
 
-        return {"http": begin, "websocket": begin_socket or _begin_nothing}
+        return {"http": start, "websocket": start_socket or _start_nothing}
 
     def _preparing(self, patch: Patch) -> Callable[[Any, Scope, Send], Send] | None:
         own = self.prepare
@@ -156,27 +163,23 @@ class Server:
         return prepare
 
 
-def _begin_nothing(*_: object) -> Any:
-    return NOTHING
+def _start_nothing(*_: object) -> Any:
+    return NOOP
 
 
 @dataclass(frozen=True)
-class Step:
+class Step(Target):
     """
     An ASGI function that a request passes through, which gets no span of its own.
 
     Attributes:
-        module: The module that defines the function.
-        path: The function in that module.
         notice: Gets the request, the application and the ASGI scope, for what it can learn.
     """
 
-    module: str
-    path: str
-    notice: Callable[[Exchange, Any, Scope], None]
+    notice: Callable[[ServerOperation, Any, Scope], None]
 
     # It makes no spans, so it does not matter whose it is.
-    is_shared: ClassVar = True
+    is_shared: bool = field(default=True, kw_only=True)
 
     def wrapper(self, patch: Patch, tracing: Tracing) -> Callable[..., Any]:  # noqa: ARG002
         """The function that takes the original's place."""

@@ -7,9 +7,13 @@ from functools import cached_property
 from time import time_ns
 from typing import TYPE_CHECKING, Any, Final
 
-from eai_autotrace.instrumentation.active import ABANDONED, NOTHING, Active
-from eai_autotrace.instrumentation.operation import Operation
-from eai_autotrace.patching.guard import guard, report
+from eai_autotrace.instrumentation.asgi.operation import (
+    NONE_KNOWN,
+    KnownExceptions,
+    ServerOperation,
+    leaves,
+)
+from eai_autotrace.patching.guard import report
 from eai_autotrace.semconv.attributes import (
     EAI_OUTCOME,
     EAI_TIME_TO_FIRST_BYTE,
@@ -23,6 +27,8 @@ from eai_autotrace.semconv.attributes import (
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 
+    from eai_autotrace.instrumentation.active import ActiveOperation
+
     Message = MutableMapping[str, Any]
     Scope = MutableMapping[str, Any]
     Receive = Callable[[], Awaitable[Message]]
@@ -30,20 +36,15 @@ if TYPE_CHECKING:
 
 _SERVER_ERROR: Final = 500
 _DISCONNECTED: Final = "disconnected"
-# The exceptions by which servers and Starlette say that the client has gone, by name: importing
-# them would import the libraries.
-_GONE: Final = frozenset({"ClientDisconnect", "ClientDisconnected"})
 # What ends a response besides its body: a file that the server sends, and trailers.
 _FILE: Final = "http.response.pathsend"
 _OTHER_LAST: Final = frozenset({_FILE, "http.response.trailers"})
 # To HEAD, servers send no body, whatever the application does.
 _BODILESS: Final = "HEAD"
-# An exception that is an answer. The conventions say not to record it.
-_ARTIFICIAL: Final = "HTTPException"
 
 
 @dataclass(frozen=True)
-class Responses:
+class ResponseSettings:
     """
     What is done with the message that begins a response.
 
@@ -53,13 +54,15 @@ class Responses:
         hook: The user's function.
         is_traced_in_parts: Whether each part that is sent or received is a span.
         are_sizes_measured: Whether a metric wants the sizes of bodies.
+        known_exceptions: What exceptions mean that end a request.
     """
 
     describe: Callable[[Message], Mapping[str, Any]] | None = None
-    extend: Callable[[Active], list[tuple[bytes, bytes]]] | None = None
+    extend: Callable[[ActiveOperation], list[tuple[bytes, bytes]]] | None = None
     hook: Callable[..., None] | None = None
     is_traced_in_parts: bool = False
     are_sizes_measured: bool = False
+    known_exceptions: KnownExceptions = NONE_KNOWN
 
     @cached_property
     def is_plain(self) -> bool:
@@ -67,97 +70,9 @@ class Responses:
         return not (self.extend or self.hook or self.are_sizes_measured)
 
 
-class Exchange(Active):
-    """
-    What a client and the application exchange: an HTTP request, or a WebSocket connection.
-
-    Attributes:
-        route: The template of the route that answers, mounts included; ``None`` while not known.
-        prefix: The templates of the mounts passed so far.
-        found: The route itself.
-    """
-
-    # As most leave them: nothing is set that stays so.
-    route: str | None = None
-    prefix = ""
-    found: Any = None
-    _mount: Any = None
-    _last_byte: int | None = None
-    _send: Send
-    _receive: Receive
-
-    def pass_mount(self, mount: Any, path: str) -> None:
-        """Add a mount's template to the prefix; once, however often the same one is reported."""
-        if self._mount is not mount:
-            self._mount = mount
-            self.prefix += path
-
-    def connect(self, scope: Scope, receive: Receive, send: Send) -> tuple[Receive, Send]:  # noqa: ARG002
-        """What the application is to call instead of the server's functions."""
-        self._receive, self._send = receive, send
-        return self.receive, self.send
-
-    def in_spans(self, what: str, function: Callable[..., Awaitable[Any]]) -> Callable[..., Any]:
-        """A function whose every call is a span below this one."""
-
-        async def traced(*args: Any, **kwargs: Any) -> Any:
-            active: Active = NOTHING
-            with guard(f"tracing {what}"):
-                active = self.tracing.start(Operation(f"{self.name} {what}"))
-            try:
-                result = await function(*args, **kwargs)
-            except BaseException as error:
-                active.fail(error)
-                raise
-            active.end()
-            return result
-
-        return traced
-
-    async def receive(self) -> Message:
-        """Receive from the client."""
-        raise NotImplementedError
-
-    def send(self, message: Message) -> Awaitable[None]:
-        """Send to the client."""
-        raise NotImplementedError
-
-    def finish(self, error: BaseException | None = None) -> None:
-        """End the span, with the route in its name and all that has been learnt."""
-        if self.ended:
-            return
-        if error is not None and type(error).__name__ == _ARTIFICIAL:
-            self.exception = None
-        attributes = self._described(error)
-        if error is None or EAI_OUTCOME in attributes:
-            self.end(attributes, self._last_byte)
-        else:
-            self.fail(error, attributes, self._last_byte)
-
-    def abandon(self) -> None:
-        """End the span of a request that is not answered yet, and never will be."""
-        if not self.ended:
-            self.end({EAI_OUTCOME: ABANDONED, **self._described(None)}, self._last_byte)
-
-    def _described(self, error: BaseException | None) -> dict[str, Any]:
-        attributes: dict[str, Any] = {}
-        try:
-            if self.is_measured:
-                attributes = self._attributes(error)
-            if self.route and self.is_recording:
-                self.span.update_name(f"{self.name} {self.route}")
-        except Exception as failure:  # noqa: BLE001 - the boundary
-            report("describing the end of a request", failure)
-        return attributes
-
-    def _attributes(self, error: BaseException | None) -> dict[str, Any]:
-        raise NotImplementedError
-
-
-class Request(Exchange):
+class HttpRequest(ServerOperation):
     """An HTTP request under way."""
 
-    responses = Responses()
     _status: int | None = None
     _received = 0
     _sent = 0
@@ -168,6 +83,11 @@ class Request(Exchange):
     _is_ending = False
     _gone_at_end = False
     _scope: Scope | None = None
+
+    def __init__(self, *given: Any, responses: ResponseSettings) -> None:
+        super().__init__(*given)
+        self.responses = responses
+        self.known_exceptions = responses.known_exceptions
 
     def connect(self, scope: Scope, receive: Receive, send: Send) -> tuple[Receive, Send]:
         """What the application is to call instead of the server's functions."""
@@ -281,16 +201,9 @@ class Request(Exchange):
             return self._gone
         gone = self._gone or self._gone_at_end
         return all(
-            type(one).__name__ in _GONE or (gone and _may_be_gone(one)) for one in leaves(error)
+            type(one).__name__ in self.known_exceptions.disconnects or (gone and _may_be_gone(one))
+            for one in leaves(error)
         )
-
-
-def leaves(error: BaseException) -> list[BaseException]:
-    """The exceptions in a group, at any depth; otherwise the exception itself."""
-    members = getattr(error, "exceptions", None)
-    if not isinstance(members, tuple):
-        return [error]
-    return [leaf for member in members for leaf in leaves(member)]
 
 
 def _may_be_gone(error: BaseException) -> bool:

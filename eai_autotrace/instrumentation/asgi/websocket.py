@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final, cast
 from opentelemetry.context import Context
 from opentelemetry.trace import Link, SpanKind
 
-from eai_autotrace.instrumentation.asgi.request import Exchange, leaves
+from eai_autotrace.instrumentation.asgi.operation import ServerOperation, leaves
 from eai_autotrace.instrumentation.operation import Operation
 from eai_autotrace.patching.guard import guard, report
 from eai_autotrace.semconv.attributes import (
@@ -23,26 +23,30 @@ from eai_autotrace.semconv.attributes import (
 if TYPE_CHECKING:
     from collections.abc import Awaitable
 
-    from eai_autotrace.instrumentation.active import Active
-    from eai_autotrace.instrumentation.asgi.request import Message
+    from eai_autotrace.instrumentation.active import ActiveOperation
+    from eai_autotrace.instrumentation.asgi.operation import KnownExceptions, Message
 
 # RFC 6455 7.4.1. Everything else is the client's doing, or a normal end.
 _SERVER_ERROR: Final = 1011
 _NORMAL, _NO_CODE, _VANISHED = 1000, 1005, 1006
 _SWITCHING, _FORBIDDEN = 101, 403
-# By name: importing it would import Starlette.
-_GONE: Final = frozenset({"WebSocketDisconnect", "ClientDisconnected"})
 
 
-class Connection(Exchange):
+class WebSocketConnection(ServerOperation):
     """A WebSocket connection under way."""
 
-    is_traced_in_messages = False
     _status: int | None = None
     _code: int | None = None
     _received = 0
     _sent = 0
-    _handled: Active | None = None
+    _handled: ActiveOperation | None = None
+
+    def __init__(
+        self, *given: Any, is_traced_in_messages: bool, known_exceptions: KnownExceptions
+    ) -> None:
+        super().__init__(*given)
+        self.known_exceptions = known_exceptions
+        self._is_traced_in_messages = is_traced_in_messages
 
     async def receive(self) -> Message:
         """Receive a message, or that the connection has ended."""
@@ -64,7 +68,7 @@ class Connection(Exchange):
             kind = message["type"]
             if kind == "websocket.send":
                 self._sent += 1
-                if self.is_traced_in_messages:
+                if self._is_traced_in_messages:
                     return cast("Awaitable[None]", self.in_spans("send", self._send)(message))
             elif kind == "websocket.accept":
                 self._status = _SWITCHING
@@ -88,7 +92,7 @@ class Connection(Exchange):
             self._code = message.get("code") or _NORMAL
 
     def _begin_handling(self) -> None:
-        if self.is_traced_in_messages:
+        if self._is_traced_in_messages:
             link = Link(self.span.get_span_context())
             name = f"{self.name} receive"
             operation = Operation(name, SpanKind.CONSUMER, parent=Context(), links=(link,))
@@ -119,4 +123,5 @@ class Connection(Exchange):
 
     def _tells_gone(self, error: BaseException) -> bool:
         is_closed = self._code is not None
-        return type(error).__name__ in _GONE or (is_closed and isinstance(error, OSError))
+        told = type(error).__name__ in self.known_exceptions.disconnects
+        return told or (is_closed and isinstance(error, OSError))

@@ -1,7 +1,7 @@
 """
 Message handlers: one span for each message, from handing it over until it is handled.
 
-`Handler` is for callbacks that the application registers, `Items` for iterators that it loops over.
+`ConsumerCallback` is for callbacks that the application registers, `MessageIterator` for iterators that it loops over.
 """
 
 from __future__ import annotations
@@ -9,38 +9,34 @@ from __future__ import annotations
 import inspect
 from dataclasses import dataclass
 from functools import wraps
-from typing import TYPE_CHECKING, Any, ClassVar, Final
+from typing import TYPE_CHECKING, Any, Final
 
-from opentelemetry.context import _RUNTIME_CONTEXT, Context
-
-from eai_autotrace.instrumentation.active import NOTHING
-from eai_autotrace.instrumentation.arguments import Parameter, only_argument
-from eai_autotrace.instrumentation.messaging.process import CURRENT, Handling, beginner
+from eai_autotrace.instrumentation.active import NOOP
+from eai_autotrace.instrumentation.arguments import Parameter, error_in, only_argument
+from eai_autotrace.instrumentation.context import ROOT, attach
+from eai_autotrace.instrumentation.messaging.process import CURRENT, ActiveProcess, starter
 from eai_autotrace.instrumentation.shapes.boundary import any_call, async_call
+from eai_autotrace.instrumentation.target import Target
 from eai_autotrace.patching.guard import guard
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
 
-    from eai_autotrace.instrumentation.active import Active, Tracing
+    from eai_autotrace.instrumentation.active import ActiveOperation
     from eai_autotrace.instrumentation.arguments import Arguments
-    from eai_autotrace.instrumentation.messaging.process import Begin
+    from eai_autotrace.instrumentation.messaging.process import Start
     from eai_autotrace.instrumentation.metrics import Measures
     from eai_autotrace.instrumentation.operation import Operation
+    from eai_autotrace.instrumentation.tracing import Tracing
     from eai_autotrace.patching.patch import Patch
 
 _TRACED: Final = "__eai_traced__"
 _ITEM: Final = "__eai_item__"
 _ENDS: Final = "__eai_ends__"
-_FRESH: Final = Context()
-# The arguments of an `__aexit__`, without the manager: a type, an exception, a traceback.
-_EXIT: Final = 3
-# Without the function around it, which only calls it.
-_attach: Final = _RUNTIME_CONTEXT.attach
 
 
 @dataclass(frozen=True)
-class Handler:
+class ConsumerCallback(Target):
     """
     An ``async`` function that registers a callback for messages.
 
@@ -48,8 +44,6 @@ class Handler:
     is the one of whoever opened the connection; the callback gets a fresh one.
 
     Attributes:
-        module: The module that defines the function.
-        path: The function in that module.
         parameter: The parameter that takes the callback.
         describe: Gets the object the function was called on and the message.
         skip: Tells callbacks apart that are the library's own.
@@ -57,27 +51,23 @@ class Handler:
         hook: Called with the span and the message when its handling begins.
     """
 
-    module: str
-    path: str
     parameter: str
     describe: Callable[[Any, Any], Operation | None]
     skip: Callable[[Any], bool] = lambda _callback: False
     measures: Measures | None = None
     hook: Callable[..., None] | None = None
 
-    is_shared: ClassVar = False
-
     def wrapper(self, patch: Patch, tracing: Tracing) -> Callable[..., Any]:
         """The function that takes the original's place."""
         parameter = Parameter(patch.original, self.parameter)
         what = f"tracing a message of {self.module} {self.path}"
-        begin = beginner(tracing, self.describe, what, patch, self.measures, self.hook)
+        start = starter(tracing, self.describe, what, patch, self.measures, self.hook)
 
         def traced(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Arguments:
             with guard(f"tracing the callback of {self.module} {self.path}"):
                 callback = parameter.get(args, kwargs)
                 if patch.active and callable(callback) and not self._is_done(callback):
-                    return parameter.put(args, kwargs, _traced(callback, args[0], patch, begin))
+                    return parameter.put(args, kwargs, _traced(callback, args[0], patch, start))
             return args, kwargs
 
         @wraps(patch.original)
@@ -92,75 +82,69 @@ class Handler:
 
 
 def _traced(
-    callback: Callable[..., Any], owner: Any, patch: Patch, begin: Begin
+    callback: Callable[..., Any], owner: Any, patch: Patch, start: Start
 ) -> Callable[..., Any]:
     """The callback, run in the span of each message it is given."""
 
-    def begin_afresh(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Active:
+    def start_afresh(args: tuple[Any, ...], kwargs: dict[str, Any]) -> ActiveOperation:
         if not patch.active:
-            return NOTHING
+            return NOOP
         message = only_argument(args, kwargs)
         if message is None:  # the callback will say what is missing
-            return NOTHING
-        _attach(_FRESH)
-        active = begin((owner, message), {})
-        if isinstance(active, Handling):
+            return NOOP
+        attach(ROOT)
+        active = start((owner, message), {})
+        if isinstance(active, ActiveProcess):
             CURRENT.set(active)
         return active
 
     shape = async_call if inspect.iscoroutinefunction(callback) else any_call
-    traced = wraps(callback)(shape(callback, begin_afresh, _end))
+    traced = wraps(callback)(shape(callback, start_afresh, _end))
     setattr(traced, _TRACED, True)
     return traced
 
 
-def _end(active: Active, _: Any) -> None:
+def _end(active: ActiveOperation, *_: object) -> None:
     """A callback has returned. The message may be in other hands."""
-    if isinstance(active, Handling):
+    if isinstance(active, ActiveProcess):
         active.hand_on()
     else:
         active.end()
 
 
 @dataclass(frozen=True)
-class Items:
+class MessageIterator(Target):
     """
     The ``__anext__`` of an iterator of messages: the loop's body is the handling.
 
-    The span of one message ends when the next one is asked for, when `ItemsEnd` sees the iterator
+    The span of one message ends when the next one is asked for, when `MessageIteratorEnd` sees the iterator
     closed, or when the iterator is collected. Until then it is current in the loop's task. Of an
     iterator that nobody will close, as far as is known, it ends when the message is settled: a loop
     that is left by ``break`` tells nobody. It stays current all the same, as a loop may settle
     first and work afterwards.
 
     Attributes:
-        module: The module that defines the iterator.
-        path: Its ``__anext__``.
         describe: Gets the iterator and the message.
         measures: What is measured of each message.
         hook: Called with the span and the message when its handling begins.
     """
 
-    module: str
-    path: str
     describe: Callable[[Any, Any], Operation | None]
     measures: Measures | None = None
     hook: Callable[..., None] | None = None
 
-    is_shared: ClassVar = False
-
     def wrapper(self, patch: Patch, tracing: Tracing) -> Callable[..., Any]:
         """The function that takes the original's place."""
         what = f"tracing a message of {self.module} {self.path}"
-        begin = beginner(tracing, self.describe, what, patch, self.measures, self.hook)
+        start = starter(tracing, self.describe, what, patch, self.measures, self.hook)
 
         @wraps(patch.original)
         async def wrapper(iterator: Any) -> Any:
             _end_item(iterator)
             message = await patch.original(iterator)
             with guard("handing over a message"):
-                active = begin((iterator, message), {})
-                if isinstance(active, Handling):
+                active = start((iterator, message), {})
+                if isinstance(active, ActiveProcess):
                     active.is_until_settled = _ENDS not in vars(iterator)
                     setattr(iterator, _ITEM, _Item(active))
             return message
@@ -169,20 +153,13 @@ class Items:
 
 
 @dataclass(frozen=True)
-class ItemsEnd:
+class MessageIteratorEnd(Target):
     """
-    A method that ends an iterator of messages, and with it the handling of the last one.
+    A method, such as ``"QueueIterator.close"``, that ends an iterator of messages.
 
-    Attributes:
-        module: The module that defines the iterator.
-        path: The method, such as ``"QueueIterator.close"``. What it is given tells a failed loop:
-            an exception among the arguments of an ``__aexit__`` is the message's.
+    With it the processing of the last one ends. What the method is given tells a failed loop: an
+    exception among the arguments of an ``__aexit__`` is the message's.
     """
-
-    module: str
-    path: str
-
-    is_shared: ClassVar = False
 
     def wrapper(self, patch: Patch, tracing: Tracing) -> Callable[..., Any]:  # noqa: ARG002
         """The function that takes the original's place."""
@@ -200,30 +177,20 @@ def announce_end(iterator: Any) -> None:
     vars(iterator)[_ENDS] = True
 
 
-def error_in(args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> BaseException | None:
-    """The exception among the arguments of an ``__aexit__``, however they are passed."""
-    if len(args) == _EXIT and args[1] is None and not kwargs:
-        return None
-    for argument in (*args, *kwargs.values()):
-        if isinstance(argument, BaseException):
-            return argument
-    return None
-
-
 class _Item:
     """A message in the hands of a loop; ends by itself when its iterator is collected."""
 
     __slots__ = ("active",)
 
-    def __init__(self, active: Active) -> None:
+    def __init__(self, active: ActiveOperation) -> None:
         self.active = active
         active.step_in()
 
     def end(self, error: BaseException | None = None) -> None:
-        active, self.active = self.active, NOTHING
+        active, self.active = self.active, NOOP
         active.step_out()
         if error is None:
-            _end(active, None)
+            _end(active)
         else:
             active.fail(error)
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from contextvars import ContextVar
 from dataclasses import dataclass
 from time import time_ns
 from typing import TYPE_CHECKING, Any, Final
 
-from eai_autotrace.instrumentation.active import NOTHING, Active, is_failure
+from eai_autotrace.instrumentation.active import NOOP, ActiveOperation
+from eai_autotrace.instrumentation.context import Current
+from eai_autotrace.instrumentation.errors import is_failure
 from eai_autotrace.instrumentation.messaging.settlement import Delivery, keep
 from eai_autotrace.instrumentation.operation import Operation
 from eai_autotrace.patching.guard import report
@@ -16,20 +17,20 @@ from eai_autotrace.semconv.attributes import EAI_MESSAGING_SETTLEMENT
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from eai_autotrace.instrumentation.active import Tracing
     from eai_autotrace.instrumentation.metrics import Measures
+    from eai_autotrace.instrumentation.tracing import Tracing
     from eai_autotrace.patching.patch import Patch
 
-    Begin = Callable[[tuple[Any, ...], dict[str, Any]], Active]
+    Start = Callable[[tuple[Any, ...], dict[str, Any]], ActiveOperation]
 
 UNSETTLED: Final = "none"
 
-CURRENT: Final[ContextVar[Handling | None]] = ContextVar("eai_autotrace.handling", default=None)
-"""The handling whose callback runs."""
+CURRENT: Final[Current[ActiveProcess]] = Current("process")
+"""The processing whose callback runs."""
 
 
 @dataclass(slots=True)
-class HandlingOperation(Operation):
+class ProcessOperation(Operation):
     """
     The handling of one message, described.
 
@@ -52,7 +53,7 @@ class HandlingOperation(Operation):
         return self.attributes() if callable(self.attributes) else self.attributes
 
 
-class Handling(Active):
+class ActiveProcess(ActiveOperation):
     """
     The handling of a message under way.
 
@@ -73,7 +74,7 @@ class Handling(Active):
         self.is_until_settled = False
         self.returned: int | None = None
         self._is_kept = False
-        if not isinstance(operation, HandlingOperation):
+        if not isinstance(operation, ProcessOperation):
             self.settlement: str | None = None
             return
         self.settlement = operation.settlement or UNSETTLED
@@ -125,14 +126,14 @@ class Handling(Active):
         super().end({**attributes, **settlement} if attributes else settlement, at)
 
 
-def beginner(  # noqa: PLR0913, PLR0917 - what makes a handling
+def starter(  # noqa: PLR0913, PLR0917 - what makes a handling
     tracing: Tracing,
     describe: Callable[..., Operation | None],
     what: str,
     patch: Patch,
     measures: Measures | None,
     hook: Callable[..., None] | None,
-) -> Begin:
+) -> Start:
     """
     A guarded start for the handling of messages.
 
@@ -144,17 +145,17 @@ def beginner(  # noqa: PLR0913, PLR0917 - what makes a handling
         measures: What is measured of each message.
         hook: Called with the span and the message.
     """
-    begin = tracing.beginner(describe, what, patch, measures, Handling)
+    start = tracing.starter(describe, what, patch, measures, ActiveProcess)
     if hook is None:
-        return begin
+        return start
 
-    def begin_with_hook(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Active:
-        active = begin(args, kwargs)
+    def start_with_hook(args: tuple[Any, ...], kwargs: dict[str, Any]) -> ActiveOperation:
+        active = start(args, kwargs)
         try:
-            if active is not NOTHING:
+            if active is not NOOP:
                 hook(active.span, args[-1])
         except Exception as failure:  # noqa: BLE001 - the boundary
             report(what, failure)
         return active
 
-    return begin_with_hook
+    return start_with_hook

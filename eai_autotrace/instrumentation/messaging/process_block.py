@@ -10,56 +10,48 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import wraps
-from typing import TYPE_CHECKING, Any, ClassVar, Final
+from typing import TYPE_CHECKING, Any, Final, cast
 
-from opentelemetry.context import attach
-from opentelemetry.trace.propagation import _SPAN_KEY
-
-from eai_autotrace.instrumentation.active import get_current
-from eai_autotrace.instrumentation.messaging.consume import error_in
-from eai_autotrace.instrumentation.messaging.process import Handling, beginner
+from eai_autotrace.instrumentation.arguments import error_in
+from eai_autotrace.instrumentation.context import SPAN_KEY, attach, get_current
+from eai_autotrace.instrumentation.messaging.process import ActiveProcess, starter
+from eai_autotrace.instrumentation.target import Target
 from eai_autotrace.patching.guard import guard, report
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from eai_autotrace.instrumentation.active import Tracing
-    from eai_autotrace.instrumentation.messaging.process import Begin
+    from eai_autotrace.instrumentation.messaging.process import Start
     from eai_autotrace.instrumentation.messaging.settlement import Delivery
     from eai_autotrace.instrumentation.metrics import Measures
     from eai_autotrace.instrumentation.operation import Operation
+    from eai_autotrace.instrumentation.tracing import Tracing
     from eai_autotrace.patching.patch import Patch
 
 _STAY: Final = "__eai_stay__"
 
 
 @dataclass(frozen=True)
-class Block:
+class ProcessBlock(Target):
     """
     The ``__aenter__`` of a manager that surrounds the handling of a message.
 
     Attributes:
-        module: The module that defines the manager.
-        path: Its ``__aenter__``.
         find: Gets the manager; gives what is known of its message.
         describe: Gets what is known of the message, the manager, and the message.
         measures: What is measured of each handling that a block is.
         hook: Called with the span and the message when such a handling begins.
     """
 
-    module: str
-    path: str
     find: Callable[[Any], Delivery | None]
     describe: Callable[[Delivery, Any, Any], Operation | None]
     measures: Measures | None = None
     hook: Callable[..., None] | None = None
 
-    is_shared: ClassVar = False
-
     def wrapper(self, patch: Patch, tracing: Tracing) -> Callable[..., Any]:
         """The function that takes the original's place."""
         what = f"tracing a message of {self.module} {self.path}"
-        begin = beginner(tracing, self.describe, what, patch, self.measures, self.hook)
+        start = starter(tracing, self.describe, what, patch, self.measures, self.hook)
         find = self.find
 
         @wraps(patch.original)
@@ -68,7 +60,7 @@ class Block:
             try:
                 delivery = find(manager) if patch.active else None
                 if delivery is not None:
-                    _enter(manager, message, delivery, begin)
+                    _enter(manager, message, delivery, start)
             except Exception as failure:  # noqa: BLE001 - the boundary
                 report(what, failure)
             return message
@@ -77,21 +69,15 @@ class Block:
 
 
 @dataclass(frozen=True)
-class BlockEnd:
+class ProcessBlockEnd(Target):
     """
     The ``__aexit__`` of such a manager.
 
     Attributes:
-        module: The module that defines the manager.
-        path: Its ``__aexit__``.
-        find: As that of `Block`.
+        find: As that of `ProcessBlock`.
     """
 
-    module: str
-    path: str
     find: Callable[[Any], Delivery | None]
-
-    is_shared: ClassVar = False
 
     def wrapper(self, patch: Patch, tracing: Tracing) -> Callable[..., Any]:  # noqa: ARG002
         """The function that takes the original's place."""
@@ -133,14 +119,14 @@ class _Stay:
 
     __slots__ = ("handling", "is_own", "outer")
 
-    def __init__(self, handling: Handling, *, is_own: bool) -> None:
+    def __init__(self, handling: ActiveProcess, *, is_own: bool) -> None:
         self.handling = handling
         self.is_own = is_own
         self.outer = get_current()
         attach(handling.context)
 
     def end(self, error: BaseException | None) -> None:
-        if get_current().get(_SPAN_KEY) is self.handling.span:
+        if get_current().get(SPAN_KEY) is self.handling.span:
             attach(self.outer)
         if self.is_own:
             if error is None:
@@ -149,13 +135,13 @@ class _Stay:
                 self.handling.fail(error)
 
 
-def _enter(manager: Any, message: Any, delivery: Delivery, begin: Begin) -> None:
-    handling = delivery.handling
+def _enter(manager: Any, message: Any, delivery: Delivery, start: Start) -> None:
+    handling = cast("ActiveProcess | None", delivery.handling)
     if handling is None:
-        begun = begin((delivery, manager, message), {})
-        if isinstance(begun, Handling):
+        begun = start((delivery, manager, message), {})
+        if isinstance(begun, ActiveProcess):
             vars(manager)[_STAY] = _Stay(begun, is_own=True)
-    elif get_current().get(_SPAN_KEY) is not handling.span:
+    elif get_current().get(SPAN_KEY) is not handling.span:
         vars(manager)[_STAY] = _Stay(handling, is_own=False)
 
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import wraps
-from typing import TYPE_CHECKING, Any, ClassVar, Final
+from functools import partial, wraps
+from typing import TYPE_CHECKING, Any, Final
 
-from eai_autotrace.instrumentation.active import NOTHING, Active
+from eai_autotrace.instrumentation.active import ActiveOperation
 from eai_autotrace.instrumentation.messaging.settlement import Delivery, keep
 from eai_autotrace.instrumentation.metrics import Recorder
+from eai_autotrace.instrumentation.shapes.boundary import async_call
+from eai_autotrace.instrumentation.target import Target
 from eai_autotrace.patching.guard import guard, report
 from eai_autotrace.semconv.attributes import EAI_OUTCOME
 
@@ -17,16 +19,16 @@ if TYPE_CHECKING:
 
     from opentelemetry.trace import SpanContext
 
-    from eai_autotrace.instrumentation.active import Tracing
     from eai_autotrace.instrumentation.metrics import Measures
     from eai_autotrace.instrumentation.operation import Operation
+    from eai_autotrace.instrumentation.tracing import Tracing
     from eai_autotrace.patching.patch import Patch
 
 _EMPTY: Final = {EAI_OUTCOME: "empty"}
 
 
 @dataclass(frozen=True)
-class Received:
+class ReceivedMessage:
     """
     A message that was fetched.
 
@@ -47,13 +49,19 @@ class Received:
     queue: str
 
 
-class Receiving(Active):
+class ActiveReceive(ActiveOperation):
     """A call under way that fetches a message."""
 
-    counter: ClassVar[Recorder]
-    is_empty: ClassVar[Callable[[BaseException], bool]]
+    __slots__ = ("_counter", "_is_empty")
 
-    def found(self, received: Received | None) -> None:
+    def __init__(
+        self, *given: Any, counter: Recorder, is_empty: Callable[[BaseException], bool]
+    ) -> None:
+        super().__init__(*given)
+        self._counter = counter
+        self._is_empty = is_empty
+
+    def found(self, received: ReceivedMessage | None) -> None:
         """End it with what it has fetched."""
         if received is None:
             self.end(_EMPTY)
@@ -66,7 +74,7 @@ class Receiving(Active):
                 self.span.add_link(received.producer)
         self.end(received.attributes)
         context = self.context if self.is_recording else None
-        self.counter.end(self._measured, {}, 0, context)
+        self._counter.end(self._metric_values, {}, 0, context)
 
     def fail(
         self,
@@ -76,19 +84,17 @@ class Receiving(Active):
     ) -> None:
         """End it with the exception that the user's call raised."""
         with guard("describing an exception"):
-            if type(self).is_empty(error):
+            if self._is_empty(error):
                 self.end(_EMPTY, at)
         super().fail(error, attributes, at)
 
 
 @dataclass(frozen=True)
-class Receive:
+class Receive(Target):
     """
     An ``async`` function that fetches a message.
 
     Attributes:
-        module: The module that defines the function.
-        path: The function in that module.
         describe: Has the signature of the function.
         received: Gets what the call returned, and then the arguments; ``None`` where that is no
             message.
@@ -97,44 +103,29 @@ class Receive:
         count: What is measured of each message, with the same values.
     """
 
-    module: str
-    path: str
     describe: Callable[..., Operation | None]
-    received: Callable[..., Received | None]
+    received: Callable[..., ReceivedMessage | None]
     is_empty: Callable[[BaseException], bool]
     measures: Measures
     count: Measures
 
-    is_shared: ClassVar = False
-
     def wrapper(self, patch: Patch, tracing: Tracing) -> Callable[..., Any]:
         """The function that takes the original's place."""
         what = f"tracing {self.module} {self.path}"
-        traits = {
-            "counter": Recorder(self.count, lambda: tracing.meter),
-            "is_empty": staticmethod(self.is_empty),
-        }
-        made = type("Receiving", (Receiving,), traits)
-        begin = tracing.beginner(self.describe, what, patch, self.measures, made)
+        receiving = partial(
+            ActiveReceive,
+            counter=Recorder(self.count, lambda: tracing.meter),
+            is_empty=self.is_empty,
+        )
+        start = tracing.starter(self.describe, what, patch, self.measures, receiving)
         received = self.received
 
-        @wraps(patch.original)
-        async def wrapper(*args: Any, **kwargs: Any) -> Any:
-            active: Any = begin(args, kwargs)
-            active.enter()
+        def end(active: Any, result: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
             try:
-                result = await patch.original(*args, **kwargs)
-            except BaseException as error:
-                active.leave()
-                active.fail(error)
-                raise
-            active.leave()
-            try:
-                if active is not NOTHING:
+                if not active.ended:
                     active.found(received(result, *args, **kwargs))
             except Exception as failure:  # noqa: BLE001 - the boundary
                 report(what, failure)
                 active.end()
-            return result
 
-        return wrapper
+        return wraps(patch.original)(async_call(patch.original, start, end))

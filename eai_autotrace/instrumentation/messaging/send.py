@@ -7,31 +7,33 @@ into the message.
 
 from __future__ import annotations
 
-from contextvars import ContextVar
 from dataclasses import dataclass
-from functools import wraps
-from typing import TYPE_CHECKING, Any, ClassVar, Final
+from functools import partial, wraps
+from typing import TYPE_CHECKING, Any, Final
 
-from eai_autotrace.instrumentation.active import NOTHING, Active
+from eai_autotrace.instrumentation.active import NOOP, ActiveOperation
 from eai_autotrace.instrumentation.arguments import Parameter
+from eai_autotrace.instrumentation.context import Current
 from eai_autotrace.instrumentation.operation import Operation
 from eai_autotrace.instrumentation.propagation import inject
+from eai_autotrace.instrumentation.shapes.boundary import async_call
+from eai_autotrace.instrumentation.target import Target
 from eai_autotrace.patching.guard import guard, report
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from eai_autotrace.instrumentation.active import Tracing
     from eai_autotrace.instrumentation.metrics import Measures
+    from eai_autotrace.instrumentation.shapes.boundary import Start
+    from eai_autotrace.instrumentation.tracing import Tracing
     from eai_autotrace.patching.patch import Patch
 
-    Begin = Callable[[tuple[Any, ...], dict[str, Any]], Active]
-
-CURRENT: Final[ContextVar[Sending | None]] = ContextVar("eai_autotrace.sending", default=None)
+CURRENT: Final[Current[ActiveSend]] = Current("send")
+"""The message that is being sent, while its innermost function has not been called."""
 
 
 @dataclass(slots=True)
-class SendingOperation(Operation):
+class SendOperation(Operation):
     """
     The sending of one message, described.
 
@@ -49,22 +51,26 @@ class SendingOperation(Operation):
         return self.attributes() if callable(self.attributes) else self.attributes
 
 
-class Sending(Active):
+class ActiveSend(ActiveOperation):
     """
     A message on its way.
 
     Attributes:
         is_carried: Whether the message has the trace context.
-        is_private: As that of `SendingOperation`.
+        is_private: As that of `SendOperation`.
         sent: What the innermost function got as the argument that carries it.
     """
 
-    __slots__ = ("is_carried", "is_private", "sent")
+    __slots__ = ("_describe_failure", "is_carried", "is_private", "sent")
 
-    describe_failure: ClassVar[Callable[[Sending, BaseException], Mapping[str, Any]]]
-
-    def __init__(self, operation: Operation, *more: Any) -> None:
+    def __init__(
+        self,
+        operation: Operation,
+        *more: Any,
+        describe_failure: Callable[[ActiveSend, BaseException], Mapping[str, Any]],
+    ) -> None:
         super().__init__(operation, *more)
+        self._describe_failure = describe_failure
         self.is_carried = False
         self.is_private: bool = getattr(operation, "is_private", False)
         self.sent: Any = None
@@ -90,7 +96,7 @@ class Sending(Active):
         """End it with the exception that the user's call raised."""
         described = dict(attributes or {})
         with guard("describing an exception"):
-            described |= type(self).describe_failure(self, error)
+            described |= self._describe_failure(self, error)
         super().fail(error, described, at)
 
 
@@ -114,13 +120,11 @@ class Carry:
 
 
 @dataclass(frozen=True)
-class Send:
+class Send(Target):
     """
     An ``async`` function that sends a message.
 
     Attributes:
-        module: The module that defines the function.
-        path: The function in that module.
         describe: Has the signature of the function.
         result: Gets the sending and what the call returned; gives attributes. An ``error.type``
             makes the span an error.
@@ -130,68 +134,40 @@ class Send:
         hook: Called with the span and then with the function's arguments.
     """
 
-    module: str
-    path: str
     describe: Callable[..., Operation | None]
-    result: Callable[[Sending, Any], Mapping[str, Any]]
-    failure: Callable[[Sending, BaseException], Mapping[str, Any]]
+    result: Callable[[ActiveSend, Any], Mapping[str, Any]]
+    failure: Callable[[ActiveSend, BaseException], Mapping[str, Any]]
     carry: Carry | None = None
     measures: Measures | None = None
     hook: Callable[..., None] | None = None
 
-    is_shared: ClassVar = False
-
     def wrapper(self, patch: Patch, tracing: Tracing) -> Callable[..., Any]:
         """The function that takes the original's place."""
-        begin, end = self._beginner(patch, tracing), self._end
-        below = None if self.carry is None else _Below(self.carry, patch)
+        start = self._starter(patch, tracing)
+        call = patch.original if self.carry is None else _Below(self.carry, patch).call
 
-        @wraps(patch.original)
-        async def wrapper(*args: Any, **kwargs: Any) -> Any:
-            if below is not None:
-                above = CURRENT.get()
-                if above is not None and not above.is_carried:
-                    return await below.call(above, args, kwargs)
-            sending = begin(args, kwargs)
-            if sending is NOTHING:
-                return await patch.original(*args, **kwargs)
-            sending.enter()
-            try:
-                if below is None:
-                    result = await patch.original(*args, **kwargs)
-                else:
-                    result = await below.call(sending, args, kwargs)
-            except BaseException as error:
-                sending.leave()
-                sending.fail(error)
-                raise
-            sending.leave()
-            end(sending, result)
-            return result
+        return wraps(patch.original)(async_call(call, start, self._end))
 
-        return wrapper
-
-    def _beginner(self, patch: Patch, tracing: Tracing) -> Begin:
+    def _starter(self, patch: Patch, tracing: Tracing) -> Start:
         what = f"tracing {self.module} {self.path}"
-        traits = {"__slots__": (), "describe_failure": staticmethod(self.failure)}
-        made = type("Sending", (Sending,), traits)
-        begin = tracing.beginner(self.describe, what, patch, self.measures, made)
-        hook = self.hook
-        if hook is None:
-            return begin
+        sending = partial(ActiveSend, describe_failure=self.failure)
+        start = tracing.starter(self.describe, what, patch, self.measures, sending)
+        hook, is_innermost = self.hook, self.carry is not None
 
-        def begin_with_hook(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Active:
-            active = begin(args, kwargs)
-            try:
-                if active is not NOTHING:
+        def start_outermost(args: tuple[Any, ...], kwargs: dict[str, Any]) -> ActiveOperation:
+            if is_innermost and _above() is not None:
+                return NOOP
+            active = start(args, kwargs)
+            if hook is not None and active is not NOOP:
+                try:
                     hook(active.span, *args, **kwargs)
-            except Exception as failure:  # noqa: BLE001 - the boundary
-                report(what, failure)
+                except Exception as failure:  # noqa: BLE001 - the boundary
+                    report(what, failure)
             return active
 
-        return begin_with_hook
+        return start_outermost
 
-    def _end(self, sending: Any, result: Any) -> None:
+    def _end(self, sending: Any, result: Any, *_: object) -> None:
         if sending.ended:
             return
         attributes = None
@@ -200,6 +176,12 @@ class Send:
         except Exception as failure:  # noqa: BLE001 - the boundary
             report(f"reading the result of {self.module} {self.path}", failure)
         sending.end(attributes)
+
+
+def _above() -> ActiveSend | None:
+    """The message that is being sent, if nothing carries its trace context yet."""
+    sending = CURRENT.get()
+    return None if sending is None or sending.is_carried else sending
 
 
 class _Below:
@@ -217,8 +199,11 @@ class _Below:
         self._parameter = Parameter(patch.original, carry.parameter)
         self._what = f"injecting the trace context into {patch.original.__qualname__}"
 
-    def call(self, sending: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    def call(self, *args: Any, **kwargs: Any) -> Any:
         """Call it; gives an awaitable."""
+        sending = _above()
+        if sending is None:
+            return self._patch.original(*args, **kwargs)
         sending.is_carried = True
         own = carried = None
         try:

@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 from time import monotonic
-from typing import TYPE_CHECKING, Any, Final
-
-if TYPE_CHECKING:
-    from eai_autotrace.instrumentation.messaging.process import Handling
+from typing import Any, Final, Protocol
 
 _DELIVERIES: Final = "__eai_deliveries__"
 
@@ -15,6 +12,23 @@ _DELIVERIES: Final = "__eai_deliveries__"
 # https://www.rabbitmq.com/docs/consumers#acknowledgement-timeout
 MOST_DELIVERIES: Final = 10_000
 _LONGEST: Final = 1800.0
+
+
+class Settled(Protocol):
+    """
+    Who is told of a message's settlement: its processing.
+
+    Attributes:
+        failure: An exception of the processing that somebody has caught.
+    """
+
+    failure: BaseException | None
+
+    def settled(self, how: str) -> None:
+        """The message is settled."""
+
+    def forget(self) -> None:
+        """The settlement will not be known any more."""
 
 
 class Delivery:
@@ -29,7 +43,7 @@ class Delivery:
 
     __slots__ = ("handling", "queue", "since")
 
-    def __init__(self, queue: str, handling: Handling | None = None) -> None:
+    def __init__(self, queue: str, handling: Settled | None = None) -> None:
         self.queue = queue
         self.handling = handling
         self.since = monotonic()

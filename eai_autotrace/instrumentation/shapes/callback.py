@@ -11,27 +11,28 @@ from __future__ import annotations
 import inspect
 from dataclasses import dataclass
 from functools import wraps
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any
 
 from opentelemetry import trace
 from opentelemetry.context import Context, attach, detach
 from opentelemetry.trace import Link
 
 from eai_autotrace.instrumentation.shapes.boundary import async_call, end_plainly, sync_call
+from eai_autotrace.instrumentation.target import Target
 from eai_autotrace.patching.guard import guard
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from eai_autotrace.instrumentation.active import Tracing
     from eai_autotrace.instrumentation.operation import Operation
+    from eai_autotrace.instrumentation.tracing import Tracing
     from eai_autotrace.patching.patch import Patch
 
     Describe = Callable[[tuple[Any, ...], Sequence[Link]], Operation | None]
-    Trace = Callable[["Callable[..., Any]"], "Traced"]
+    Trace = Callable[["Callable[..., Any]"], "TracedCallback"]
 
 
-class Traced:
+class TracedCallback:
     """
     A callback with a span around each call; equal to the callback itself.
 
@@ -52,7 +53,9 @@ class Traced:
 
     def __eq__(self, other: object) -> bool:
         """Whether the other is the same callback, traced or not."""
-        return bool(self._callback == (other._callback if isinstance(other, Traced) else other))
+        return bool(
+            self._callback == (other._callback if isinstance(other, TracedCallback) else other)
+        )
 
     def __hash__(self) -> int:
         """The callback's."""
@@ -64,30 +67,24 @@ class Traced:
 
 
 @dataclass(frozen=True)
-class Registration:
+class Registration(Target):
     """
     An ``async`` method that registers a callback.
 
     Attributes:
-        module: The module that defines the method.
-        path: The method in that module.
         describe: Gets the arguments of a callback's call and the links; gives its operation.
         replace: Gets what traces a callback, and then the method's arguments. Puts it in the place
             of the callback in whatever has it now.
     """
 
-    module: str
-    path: str
     describe: Describe
     replace: Callable[..., None]
-
-    is_shared: ClassVar = False
 
     def wrapper(self, patch: Patch, tracing: Tracing) -> Callable[..., Any]:
         """The function that takes the original's place."""
         replace = self.replace
         what = f"tracing the callback of {self.module} {self.path}"
-        begin_with = _beginner(self.describe, what, patch, tracing)
+        start_with = _starter(self.describe, what, patch, tracing)
 
         @wraps(patch.original)
         async def wrapper(*args: Any, **kwargs: Any) -> Any:
@@ -96,45 +93,39 @@ class Registration:
                 if patch.active:
                     context = trace.get_current_span().get_span_context()
                     links = (Link(context),) if context.is_valid else ()
-                    replace(_tracer(begin_with, links), *args, **kwargs)
+                    replace(_tracer(start_with, links), *args, **kwargs)
             return result
 
         return wrapper
 
 
 @dataclass(frozen=True)
-class Dispatch:
+class Dispatch(Target):
     """
     A plain method that calls the callbacks, or has them called: outside of every trace.
 
     Attributes:
-        module: The module that defines the method.
-        path: The method in that module.
         describe: As that of `Registration`, for callbacks that were registered before it was
             patched.
         replace: Gets what traces a callback, and then the method's arguments. Puts it in the place
             of those that are not traced.
     """
 
-    module: str
-    path: str
     describe: Describe
     replace: Callable[..., None]
-
-    is_shared: ClassVar = False
 
     def wrapper(self, patch: Patch, tracing: Tracing) -> Callable[..., Any]:
         """The function that takes the original's place."""
         replace = self.replace
         what = f"tracing callbacks of {self.module} {self.path}"
-        begin_with = _beginner(self.describe, what, patch, tracing)
+        start_with = _starter(self.describe, what, patch, tracing)
 
         @wraps(patch.original)
         def wrapper(*args: Any, **kwargs: Any) -> Any:
             if not patch.active:
                 return patch.original(*args, **kwargs)
             with guard(what):
-                replace(_tracer(begin_with, ()), *args, **kwargs)
+                replace(_tracer(start_with, ()), *args, **kwargs)
             # The context is that of whoever opened the connection.
             token = attach(Context())
             try:
@@ -146,18 +137,20 @@ class Dispatch:
         return wrapper
 
 
-def _beginner(
+def _starter(
     describe: Describe, what: str, patch: Patch, tracing: Tracing
 ) -> Callable[[Sequence[Link]], Any]:
-    def begin_with(links: Sequence[Link]) -> Any:
-        return tracing.beginner(lambda *args: describe(args, links), what, patch)
+    def start_with(links: Sequence[Link]) -> Any:
+        return tracing.starter(lambda *args: describe(args, links), what, patch)
 
-    return begin_with
+    return start_with
 
 
-def _tracer(begin_with: Callable[[Sequence[Link]], Any], links: Sequence[Link]) -> Trace:
-    def traced(callback: Callable[..., Any]) -> Traced:
+def _tracer(start_with: Callable[[Sequence[Link]], Any], links: Sequence[Link]) -> Trace:
+    def traced(callback: Callable[..., Any]) -> TracedCallback:
         shape = async_call if inspect.iscoroutinefunction(callback) else sync_call
-        return Traced(callback, wraps(callback)(shape(callback, begin_with(links), end_plainly)))
+        return TracedCallback(
+            callback, wraps(callback)(shape(callback, start_with(links), end_plainly))
+        )
 
     return traced

@@ -5,30 +5,29 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from functools import wraps
 from time import time_ns
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any
 
-from eai_autotrace.instrumentation.active import is_cancellation
+from eai_autotrace.instrumentation.errors import is_cancellation
+from eai_autotrace.instrumentation.target import Target
 from eai_autotrace.patching.guard import guard
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from eai_autotrace.instrumentation.active import Tracing
     from eai_autotrace.instrumentation.metrics import Measures
     from eai_autotrace.instrumentation.operation import Operation
+    from eai_autotrace.instrumentation.tracing import Tracing
     from eai_autotrace.patching.patch import Patch
 
 
 @dataclass(frozen=True)
-class Failure:
+class Failure(Target):
     """
     An ``async`` function of which only failures matter, as others say what it does.
 
     A cancelled call has not failed.
 
     Attributes:
-        module: The module that defines the function.
-        path: The function in that module.
         keyword: The argument, passed by its name, that tells the calls apart that may be spans from
             those that are a part of another operation.
         describe: Has the signature of the function. Gives the operation, or ``None`` for no span.
@@ -36,13 +35,9 @@ class Failure:
         measures: What is measured of each failure.
     """
 
-    module: str
-    path: str
     keyword: str
     describe: Callable[..., Operation | None]
     measures: Measures | None = None
-
-    is_shared: ClassVar = False
 
     def wrapper(self, patch: Patch, tracing: Tracing) -> Callable[..., Any]:
         """The function that takes the original's place."""

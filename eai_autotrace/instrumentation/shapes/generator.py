@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable, Generator
 
-    from eai_autotrace.instrumentation.active import Active
+    from eai_autotrace.instrumentation.active import ActiveOperation
 
-    Begin = Callable[[tuple[Any, ...], dict[str, Any]], Active]
+    Start = Callable[[tuple[Any, ...], dict[str, Any]], ActiveOperation]
 
 
 class _Held:
@@ -23,18 +23,18 @@ class _Held:
 
     __slots__ = ("active",)
 
-    def __init__(self, active: Active) -> None:
+    def __init__(self, active: ActiveOperation) -> None:
         self.active = active
 
     def __del__(self) -> None:
         self.active.abandon()
 
 
-def stream(call: Callable[..., Any], begin: Begin) -> Callable[..., Any]:
+def stream(call: Callable[..., Any], start: Start) -> Callable[..., Any]:
     """Wrap a generator function."""
 
     def wrapper(*args: Any, **kwargs: Any) -> Generator[Any, Any, Any]:
-        held = _Held(begin(args, kwargs))
+        held = _Held(start(args, kwargs))
         active = held.active
         inner = call(*args, **kwargs)
         step, argument = inner.send, None
@@ -64,11 +64,11 @@ def stream(call: Callable[..., Any], begin: Begin) -> Callable[..., Any]:
     return wrapper
 
 
-def async_stream(call: Callable[..., Any], begin: Begin) -> Callable[..., Any]:
+def async_stream(call: Callable[..., Any], start: Start) -> Callable[..., Any]:
     """Wrap an async generator function."""
 
     async def wrapper(*args: Any, **kwargs: Any) -> AsyncGenerator[Any, Any]:
-        held = _Held(begin(args, kwargs))
+        held = _Held(start(args, kwargs))
         active = held.active
         inner = call(*args, **kwargs)
         step, argument = inner.asend, None

@@ -11,24 +11,25 @@ import inspect
 from dataclasses import dataclass
 from functools import wraps
 from time import time_ns
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any
 
-from eai_autotrace.instrumentation.active import ABANDONED, NOTHING, Active
+from eai_autotrace.instrumentation.active import ABANDONED, NOOP, ActiveOperation
+from eai_autotrace.instrumentation.target import Target
 from eai_autotrace.patching.guard import report
 from eai_autotrace.semconv.attributes import EAI_OUTCOME
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, MutableMapping
 
-    from eai_autotrace.instrumentation.active import Tracing
     from eai_autotrace.instrumentation.metrics import Measures
     from eai_autotrace.instrumentation.operation import Operation
+    from eai_autotrace.instrumentation.tracing import Tracing
     from eai_autotrace.patching.patch import Patch
 
-    Open = MutableMapping[int, "Whole"]
+    Open = MutableMapping[int, "MultiCall"]
 
 
-class Whole(Active):
+class MultiCall(ActiveOperation):
     """
     The operation that parts belong to.
 
@@ -73,35 +74,29 @@ class Whole(Active):
 
 
 @dataclass(frozen=True)
-class Part:
+class CallPart(Target):
     """
     A call that does a part of an operation: an ``async`` method, or a plain one that gives an
     awaitable.
 
     Attributes:
-        module: The module that defines the method.
-        path: The method in that module.
         describe: Has the signature of the method. Gives the operation that begins with this call,
             or ``None`` where none does.
         kept: Gets the owner, the object that the method was called on. Gives the store of its
             unfinished operations.
         take: Gets the operation, the owner and the result of the call. Tells whether it has ended.
-        made: The class of the operation.
+        operation_class: The class of the operation.
         measures: What is measured of each operation.
         is_current: Whether the operation is current, between the calls too, in the task that began
             it.
     """
 
-    module: str
-    path: str
     describe: Callable[..., Operation | None]
     kept: Callable[[Any], Open]
     take: Callable[[Any, Any, Any], bool]
-    made: type[Whole] = Whole
+    operation_class: type[MultiCall] = MultiCall
     measures: Measures | None = None
     is_current: bool = False
-
-    is_shared: ClassVar = False
 
     def wrapper(self, patch: Patch, tracing: Tracing) -> Callable[..., Any]:
         """The function that takes the original's place."""
@@ -126,10 +121,12 @@ class Part:
 
         return wraps(patch.original)(wrapper)
 
-    def _finder(self, patch: Patch, tracing: Tracing) -> Callable[..., Whole]:
+    def _finder(self, patch: Patch, tracing: Tracing) -> Callable[..., MultiCall]:
         """Finds the operation that a call belongs to, or begins it."""
         what = f"tracing {self.module} {self.path}"
-        begin: Any = tracing.beginner(self.describe, what, patch, self.measures, self.made)
+        start: Any = tracing.starter(
+            self.describe, what, patch, self.measures, self.operation_class
+        )
         kept = self.kept
         is_current = self.is_current
 
@@ -141,8 +138,8 @@ class Part:
                 store = kept(owner)
                 whole = store.get(id(owner))
                 if whole is None or whole.ended:
-                    whole = begin(args, kwargs)
-                    if whole is NOTHING:
+                    whole = start(args, kwargs)
+                    if whole is NOOP:
                         return _NO_WHOLE
                     store[id(owner)] = whole
                     if is_current:
@@ -154,7 +151,7 @@ class Part:
 
         return find
 
-    def _settle(self, whole: Whole, owner: Any, result: Any) -> None:
+    def _settle(self, whole: MultiCall, owner: Any, result: Any) -> None:
         try:
             if self.take(whole, owner, result):
                 self.kept(owner).pop(id(owner), None)
@@ -164,7 +161,7 @@ class Part:
         except Exception as failure:  # noqa: BLE001 - the boundary
             report(f"reading the result of {self.module} {self.path}", failure)
 
-    def _break_off(self, whole: Whole, owner: Any, error: BaseException) -> None:
+    def _break_off(self, whole: MultiCall, owner: Any, error: BaseException) -> None:
         try:
             self.kept(owner).pop(id(owner), None)
             whole.break_off(error)
@@ -182,21 +179,15 @@ _NO_WHOLE: Any = _NoWhole()
 
 
 @dataclass(frozen=True)
-class PartsEnd:
+class OwnerEnd(Target):
     """
     A plain method by which an owner goes, and with it an operation that has not ended.
 
     Attributes:
-        module: The module that defines the method.
-        path: The method, such as ``"Cursor.__del__"``.
-        kept: As that of `Part`.
+        kept: As that of `CallPart`.
     """
 
-    module: str
-    path: str
     kept: Callable[[Any], Open]
-
-    is_shared: ClassVar = False
 
     def wrapper(self, patch: Patch, tracing: Tracing) -> Callable[..., Any]:  # noqa: ARG002
         """The function that takes the original's place."""

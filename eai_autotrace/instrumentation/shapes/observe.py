@@ -1,162 +1,142 @@
-"""Watches: functions whose calls get no span, and are seen from their beginning to their end."""
+"""Functions whose calls get no span, and are seen: before, after, or from one to the other."""
 
 from __future__ import annotations
 
 import inspect
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import wraps
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any
 
-from opentelemetry.context import Context, attach, detach
-
+from eai_autotrace.instrumentation.target import Target
 from eai_autotrace.patching.guard import guard, report
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from eai_autotrace.instrumentation.active import Tracing
+    from eai_autotrace.instrumentation.tracing import Tracing
     from eai_autotrace.patching.patch import Patch
 
-    Watcher = Callable[[Any, BaseException | None], None]
+    Listener = Callable[[Any, BaseException | None], None]
+    Start = Callable[[tuple[Any, ...], dict[str, Any]], Listener | None]
+    Shape = Callable[[Patch, Start, str], Callable[..., Any]]
 
 
 @dataclass(frozen=True)
-class Watch:
+class Observe(Target):
     """
-    A function, plain or ``async`` or plain around ``async``, whose calls are watched.
+    A function, plain or ``async`` or plain around ``async``, whose calls are observed.
 
     Attributes:
-        module: The module that defines the function.
-        path: The function in that module.
-        watch: Has the signature of the function; called before it. Gives what is called after it,
-            with the result and the exception, or ``None``.
-        begin: Gets what the instrumentor traces and measures with, once, when it is patched.
+        before: Has the signature of the function; called before it. It may give a listener, which
+            is called when the call has ended, with its result and its exception.
+        after: Has the signature of the function; called after it has returned, not where it raises.
+        prepare: Gets what the instrumentor traces and measures with, once, when it is patched.
     """
 
-    module: str
-    path: str
-    watch: Callable[..., Watcher | None]
-    begin: Callable[[Tracing, Patch], None] | None = None
+    before: Callable[..., Listener | None] | None = None
+    after: Callable[..., None] | None = field(default=None, kw_only=True)
+    prepare: Callable[[Tracing, Patch], None] | None = field(default=None, kw_only=True)
 
-    # What it learns belongs to one instrumentor.
-    is_shared: ClassVar = False
+    # It makes no spans, so it does not matter whose it is.
+    is_shared: bool = field(default=True, kw_only=True)
 
     def wrapper(self, patch: Patch, tracing: Tracing) -> Callable[..., Any]:
         """The function that takes the original's place."""
-        watch = self.watch
-        what = f"watching {self.module} {self.path}"
-        if self.begin is not None:
+        what = f"observing {self.module} {self.path}"
+        if self.prepare is not None:
             with guard(what):
-                self.begin(tracing, patch)
-
-        def begin(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Watcher:
-            try:
-                return (patch.active and watch(*args, **kwargs)) or _ignore
-            except Exception as failure:  # noqa: BLE001 - the boundary
-                report(what, failure)
-                return _ignore
-
-        def end(watcher: Watcher, result: Any, error: BaseException | None) -> None:
-            try:
-                watcher(result, error)
-            except Exception as failure:  # noqa: BLE001 - the boundary
-                report(what, failure)
-
+                self.prepare(tracing, patch)
         original = patch.original
+        shape: Shape
         if inspect.iscoroutinefunction(original):
             shape = _async
         else:
             is_around = inspect.iscoroutinefunction(inspect.unwrap(original))
             shape = _awaitable if is_around else _sync
-        return wraps(original)(shape(patch, begin, end))
+        return wraps(original)(shape(patch, self._starter(patch, what), what))
+
+    def _starter(self, patch: Patch, what: str) -> Start:
+        before, after = self.before, self.after
+
+        def start(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Listener | None:
+            try:
+                if not patch.active:
+                    return None
+                listener = before(*args, **kwargs) if before is not None else None
+                return listener if after is None else _with_after(listener, after, args, kwargs)
+            except Exception as failure:  # noqa: BLE001 - the boundary
+                report(what, failure)
+                return None
+
+        return start
 
 
-def _ignore(result: Any, error: BaseException | None) -> None:
-    """Watch nothing."""
+def _with_after(
+    listener: Listener | None,
+    after: Callable[..., None],
+    args: tuple[Any, ...],
+    kwargs: dict[str, Any],
+) -> Listener:
+    def ended(result: Any, error: BaseException | None) -> None:
+        if listener is not None:
+            listener(result, error)
+        if error is None:
+            after(*args, **kwargs)
+
+    return ended
 
 
-def _async(
-    patch: Patch, begin: Callable[..., Watcher], end: Callable[..., None]
-) -> Callable[..., Any]:
+def _tell(listener: Listener | None, result: Any, error: BaseException | None, what: str) -> None:
+    try:
+        if listener is not None:
+            listener(result, error)
+    except Exception as failure:  # noqa: BLE001 - the boundary
+        report(what, failure)
+
+
+def _async(patch: Patch, start: Start, what: str) -> Callable[..., Any]:
     async def wrapper(*args: Any, **kwargs: Any) -> Any:
-        watcher = begin(args, kwargs)
+        listener = start(args, kwargs)
         try:
             result = await patch.original(*args, **kwargs)
         except BaseException as error:
-            end(watcher, None, error)
+            _tell(listener, None, error, what)
             raise
-        end(watcher, result, None)
+        _tell(listener, result, None, what)
         return result
 
     return wrapper
 
 
-def _awaitable(
-    patch: Patch, begin: Callable[..., Watcher], end: Callable[..., None]
-) -> Callable[..., Any]:
+def _awaitable(patch: Patch, start: Start, what: str) -> Callable[..., Any]:
     """For a plain function around a coroutine function: what it raises at once passes through."""
 
-    async def watched(awaitable: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-        watcher = begin(args, kwargs)
+    async def observed(awaitable: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        listener = start(args, kwargs)
         try:
             result = await awaitable
         except BaseException as error:
-            end(watcher, None, error)
+            _tell(listener, None, error, what)
             raise
-        end(watcher, result, None)
+        _tell(listener, result, None, what)
         return result
 
     def wrapper(*args: Any, **kwargs: Any) -> Any:
         result = patch.original(*args, **kwargs)
-        return watched(result, args, kwargs) if inspect.isawaitable(result) else result
+        return observed(result, args, kwargs) if inspect.isawaitable(result) else result
 
     return wrapper
 
 
-def _sync(
-    patch: Patch, begin: Callable[..., Watcher], end: Callable[..., None]
-) -> Callable[..., Any]:
+def _sync(patch: Patch, start: Start, what: str) -> Callable[..., Any]:
     def wrapper(*args: Any, **kwargs: Any) -> Any:
-        watcher = begin(args, kwargs)
+        listener = start(args, kwargs)
         try:
             result = patch.original(*args, **kwargs)
         except BaseException as error:
-            end(watcher, None, error)
+            _tell(listener, None, error, what)
             raise
-        end(watcher, result, None)
+        _tell(listener, result, None, what)
         return result
 
     return wrapper
-
-
-@dataclass(frozen=True)
-class Detached:
-    """
-    An ``async`` function that a library runs in the background: outside of every trace.
-
-    Its task has the context of whoever happened to start it.
-
-    Attributes:
-        module: The module that defines the function.
-        path: The function in that module.
-    """
-
-    module: str
-    path: str
-
-    is_shared: ClassVar = True
-
-    def wrapper(self, patch: Patch, tracing: Tracing) -> Callable[..., Any]:  # noqa: ARG002
-        """The function that takes the original's place."""
-
-        @wraps(patch.original)
-        async def wrapper(*args: Any, **kwargs: Any) -> Any:
-            token = attach(Context()) if patch.active else None
-            try:
-                return await patch.original(*args, **kwargs)
-            finally:
-                if token is not None:
-                    with guard(f"leaving the context of {self.module} {self.path}"):
-                        detach(token)
-
-        return wrapper

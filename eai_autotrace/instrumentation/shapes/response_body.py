@@ -14,7 +14,7 @@ from time import time_ns
 from typing import TYPE_CHECKING, Any, Protocol
 
 from eai_autotrace.instrumentation.active import ABANDONED
-from eai_autotrace.instrumentation.shapes.streamed_request import Fetching
+from eai_autotrace.instrumentation.shapes.streamed_request import ActiveStreamedRequest
 from eai_autotrace.patching.guard import report
 from eai_autotrace.semconv.attributes import EAI_OUTCOME
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator, Mapping
 
 
-class Watcher(Protocol):
+class BodyListener(Protocol):
     """
     Who watches a body. What these raise is reported, and costs the application nothing.
 
@@ -52,7 +52,7 @@ class Watcher(Protocol):
 class _Watched:
     """A body and who watches it."""
 
-    def __init__(self, body: Any, watcher: Watcher) -> None:
+    def __init__(self, body: Any, watcher: BodyListener) -> None:
         self._body = body
         self._watcher = watcher
 
@@ -156,7 +156,7 @@ def _kind(kinds: tuple[type, ...]) -> type:
     return type("WatchedBody", kinds, {})
 
 
-def watched(body: Any, watcher: Watcher, sync_kind: type, async_kind: type) -> Any:
+def wrap_body(body: Any, watcher: BodyListener, sync_kind: type, async_kind: type) -> Any:
     """
     A body that tells somebody what is read of it.
 
@@ -180,7 +180,7 @@ def watched(body: Any, watcher: Watcher, sync_kind: type, async_kind: type) -> A
     return _kind(ours + theirs)(body, watcher)
 
 
-class Reading(Fetching):
+class ActiveBodyRequest(ActiveStreamedRequest):
     """
     A request that ends with its response's body, of which it wants to know nothing else.
 
@@ -197,8 +197,8 @@ class Reading(Fetching):
         self.heard: int | None = None
 
     def watch(self, body: Any, sync_kind: type, async_kind: type) -> Any:
-        """A body in place of a library's, with which the request ends; see `watched`."""
-        body = watched(body, self, sync_kind, async_kind)
+        """A body in place of a library's, with which the request ends; see `wrap_body`."""
+        body = wrap_body(body, self, sync_kind, async_kind)
         self.heard = time_ns()
         self.is_watching = True
         return body

@@ -2,7 +2,7 @@
 Fetches: calls that send a request, whose span lasts until the response's body has been read.
 
 A library's function that sends a request returns as soon as the response has begun. What it cost
-comes at the end of the body. `Fetch` is such a function. A subclass of `Fetching` gets the response
+comes at the end of the body. `StreamedRequest` is such a function. A subclass of `ActiveStreamedRequest` gets the response
 in `returned`. Where it sets `is_watching`, the span lasts until the body has been read; otherwise it
 ends when the function returns.
 """
@@ -10,7 +10,6 @@ ends when the function returns.
 from __future__ import annotations
 
 import inspect
-from contextvars import ContextVar
 from dataclasses import dataclass
 from functools import wraps
 from time import time_ns
@@ -18,27 +17,28 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from opentelemetry.trace import INVALID_SPAN
 
-from eai_autotrace.instrumentation.active import NOTHING, Active, get_current, is_suppressed
+from eai_autotrace.instrumentation.active import NOOP, ActiveOperation
+from eai_autotrace.instrumentation.context import Current, get_current, is_suppressed
 from eai_autotrace.instrumentation.operation import Operation
 from eai_autotrace.instrumentation.shapes.boundary import async_call, sync_call
+from eai_autotrace.instrumentation.target import Target
 from eai_autotrace.patching.guard import report
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from contextvars import Token
 
-    from eai_autotrace.instrumentation.active import Tracing
     from eai_autotrace.instrumentation.arguments import Arguments
     from eai_autotrace.instrumentation.metrics import Measures, Recorder
+    from eai_autotrace.instrumentation.tracing import Tracing
     from eai_autotrace.patching.patch import Patch
 
-_CURRENT: Final[ContextVar[Fetching | None]] = ContextVar("eai_autotrace.fetch", default=None)
+_CURRENT: Final[Current[ActiveStreamedRequest]] = Current("request")
 # Whether the request that is sent is one of a function whose traced ones cover HTTP, and not traced.
-_COVERED: Final[ContextVar[bool]] = ContextVar("eai_autotrace.covered", default=False)
+_COVERED: Final[Current[bool]] = Current("covered")
 
 
 @dataclass(slots=True)
-class FetchOperation(Operation):
+class StreamedRequestOperation(Operation):
     """
     One request.
 
@@ -51,7 +51,7 @@ class FetchOperation(Operation):
     has_measures: bool = True
 
 
-class Fetching(Active):
+class ActiveStreamedRequest(ActiveOperation):
     """
     A request under way, from the call until the response's body has been read.
 
@@ -77,8 +77,7 @@ class Fetching(Active):
     def leave(self) -> None:
         """Give back the one that was current before. Same task, same frame."""
         current, self._current = self._current, None
-        if current is not None:
-            _give_back(current)
+        _CURRENT.reset(current)
         super().leave()
 
     def returned(self, result: Any) -> None:  # noqa: ARG002 - others look at it
@@ -87,7 +86,7 @@ class Fetching(Active):
             self.end()
 
 
-class _Unseen(Active):
+class _Unseen(ActiveOperation):
     """
     A request that is none of ours; a fetch around it is hidden.
 
@@ -110,89 +109,77 @@ class _Unseen(Active):
         self._covered = _COVERED.set(self._covers)
 
     def leave(self) -> None:
-        _give_back(self._hidden)
-        _give_back(self._covered)
+        _CURRENT.reset(self._hidden)
+        _COVERED.reset(self._covered)
 
 
-def _give_back(token: Token[Any]) -> None:
-    try:  # noqa: SIM105 - costs less than `suppress`
-        token.var.reset(token)
-    except Exception:  # noqa: BLE001, S110
-        # A coroutine that is closed elsewhere, see `Active.leave`.
-        pass
-
-
-def current_fetch() -> Fetching | None:
-    """The fetch whose request is being sent in this task; none once its function has returned."""
+def current_request() -> ActiveStreamedRequest | None:
+    """The operation whose request is being sent in this task; none once its function has returned."""
     return _CURRENT.get()
 
 
 def covers_http() -> bool:
     """Whether the HTTP request that is being sent belongs to a fetch, one with a span or without."""
     current = _CURRENT.get()
-    return _COVERED.get() if current is None else current.covers_http
+    return bool(_COVERED.get()) if current is None else current.covers_http
 
 
 @dataclass(frozen=True)
-class Fetch:
+class StreamedRequest(Target):
     """
     A function, plain or ``async``, that sends a request.
 
     Attributes:
-        module: The module that defines the function.
-        path: The function in that module.
         describe: Has the signature of the function. Gives the operation, or ``None`` for no span.
-        made: The class of a request under way.
+        operation_class: The class of a request under way.
         measures: What is measured of each request.
         arguments: Gets the request under way and the call's arguments, and gives those to call the
             function with. What was passed in stays as it is.
     """
 
-    module: str
-    path: str
-    describe: Callable[..., FetchOperation | None]
-    made: type[Fetching] = Fetching
+    describe: Callable[..., StreamedRequestOperation | None]
+    operation_class: type[ActiveStreamedRequest] = ActiveStreamedRequest
     measures: Measures | None = None
     arguments: Callable[[Any, tuple[Any, ...], dict[str, Any]], Arguments] | None = None
-
-    is_shared: ClassVar = False
 
     def wrapper(self, patch: Patch, tracing: Tracing) -> Callable[..., Any]:
         """The function that takes the original's place."""
         original = patch.original
         shape = async_call if inspect.iscoroutinefunction(original) else sync_call
-        return wraps(original)(shape(self._call(patch), self._beginner(patch, tracing), _end))
+        return wraps(original)(shape(self._call(patch), self._starter(patch, tracing), _end))
 
-    def _beginner(
+    def _starter(
         self, patch: Patch, tracing: Tracing
-    ) -> Callable[[tuple[Any, ...], dict[str, Any]], Active]:
+    ) -> Callable[[tuple[Any, ...], dict[str, Any]], ActiveOperation]:
         recorder = tracing.recorder(self.measures)
         what = f"tracing {self.module} {self.path}"
-        covers = getattr(self.made, "covers_http", False)
+        covers = getattr(self.operation_class, "covers_http", False)
 
-        def begin(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Active:
-            active: Active = NOTHING
+        def start(args: tuple[Any, ...], kwargs: dict[str, Any]) -> ActiveOperation:
+            active: ActiveOperation = NOOP
             try:
                 operation = self.describe(*args, **kwargs) if patch.active else None
                 if operation is not None:
                     active = self._start(operation, tracing, recorder)
             except Exception as failure:  # noqa: BLE001 - the boundary
                 report(what, failure)
-            if active is NOTHING and (covers or _CURRENT.get() is not None):
+            if active is NOOP and (covers or _CURRENT.get() is not None):
                 return _Unseen(covers_http=covers)
             return active
 
-        return begin
+        return start
 
     def _start(
-        self, operation: FetchOperation, tracing: Tracing, recorder: Recorder | None
-    ) -> Active:
-        measured = recorder if operation.has_measures else None
+        self, operation: StreamedRequestOperation, tracing: Tracing, recorder: Recorder | None
+    ) -> ActiveOperation:
+        metric_values = recorder if operation.has_measures else None
         if operation.has_span:
-            return tracing.start(operation, measured, self.made)
+            return tracing.start(operation, metric_values, self.operation_class)
         if is_suppressed():
-            return NOTHING
-        return self.made(operation, INVALID_SPAN, get_current(), time_ns(), tracing, measured)
+            return NOOP
+        return self.operation_class(
+            operation, INVALID_SPAN, get_current(), time_ns(), tracing, metric_values
+        )
 
     def _call(self, patch: Patch) -> Callable[..., Any]:
         arguments = self.arguments
@@ -210,45 +197,11 @@ class Fetch:
         return call
 
 
-def _end(active: Active, result: Any) -> None:
-    if active.ended or not isinstance(active, Fetching):
+def _end(active: ActiveOperation, result: Any, *_: object) -> None:
+    if active.ended or not isinstance(active, ActiveStreamedRequest):
         return
     try:
         active.returned(result)
     except Exception as failure:  # noqa: BLE001 - the boundary
         report("reading a response", failure)
         active.end()
-
-
-@dataclass(frozen=True)
-class Displaced:
-    """
-    A function of a library's own telemetry that stays silent where ours speaks.
-
-    Attributes:
-        module: The module that has the function.
-        path: The function in that module.
-        when: Whether it is to stay silent now; gets the function's arguments.
-        result: What its callers then get: what it gives where its telemetry is switched off.
-    """
-
-    module: str
-    path: str
-    when: Callable[..., bool]
-    result: Any = None
-
-    is_shared: ClassVar = False
-
-    def wrapper(self, patch: Patch, tracing: Tracing) -> Callable[..., Any]:  # noqa: ARG002
-        """The function that takes the original's place."""
-
-        @wraps(patch.original)
-        def wrapper(*args: Any, **kwargs: Any) -> Any:
-            try:
-                if patch.active and self.when(*args, **kwargs):
-                    return self.result
-            except Exception as failure:  # noqa: BLE001 - the boundary
-                report(f"displacing {self.module} {self.path}", failure)
-            return patch.original(*args, **kwargs)
-
-        return wrapper

@@ -10,7 +10,7 @@ import threading
 import time
 import types
 
-from eai_autotrace.instrumentation import Instrumentor, Operation, Target
+from eai_autotrace.instrumentation import Call, Instrumentor, Operation
 
 library = types.ModuleType("toy")
 sys.modules["toy"] = library
@@ -36,9 +36,9 @@ class Toy(Instrumentor):
 
     library = "pytest >= 1"
     targets = (
-        Target("toy", "items", lambda: Operation("items")),
-        Target("toy", "slow", lambda: Operation("slow")),
-        Target("toy", "Client.wait", lambda _: Operation("wait")),
+        Call("toy", "items", lambda: Operation("items")),
+        Call("toy", "slow", lambda: Operation("slow")),
+        Call("toy", "Client.wait", lambda _: Operation("wait")),
     )
 
 

@@ -6,7 +6,7 @@ from contextvars import copy_context
 import pytest
 from opentelemetry import trace
 
-from eai_autotrace.instrumentation import Operation, Responses, Server, Step
+from eai_autotrace.instrumentation import AsgiApplication, Operation, ResponseSettings, Step
 
 SOURCE = """
 class App:
@@ -37,7 +37,7 @@ def app_class(instrument, library):
     """A small ASGI application class, traced."""
     exec(SOURCE, vars(library))
     instrument(
-        lambda module: Server(module, "App.__call__", _describe),
+        lambda module: AsgiApplication(module, "App.__call__", _describe),
         lambda module: Step(module, "App.route", _notice),
     )
     return library.App
@@ -131,8 +131,10 @@ async def test_the_applications_functions_take_keywords(instrument, library, spa
     ``app(scope=...)`` and ``send(message=...)`` are legal calls, also where parts are spans.
     """
     exec(SOURCE, vars(library))
-    responses = Responses(is_traced_in_parts=True)
-    instrument(lambda module: Server(module, "App.__call__", _describe, responses=responses))
+    responses = ResponseSettings(is_traced_in_parts=True)
+    instrument(
+        lambda module: AsgiApplication(module, "App.__call__", _describe, responses=responses)
+    )
     sent = []
 
     async def respond(_scope, _receive, send):
@@ -264,7 +266,7 @@ async def test_our_failure_is_invisible(instrument, library, spans, lenient):
     """
     exec(SOURCE, vars(library))
     instrument(
-        lambda module: Server(module, "App.__call__", lambda *_: 1 / 0),
+        lambda module: AsgiApplication(module, "App.__call__", lambda *_: 1 / 0),
         lambda module: Step(module, "App.route", lambda *_: 1 / 0),
     )
 

@@ -7,7 +7,12 @@ import inspect
 import pytest
 from opentelemetry import trace
 
-from eai_autotrace.instrumentation import Handler, Items, ItemsEnd, Operation
+from eai_autotrace.instrumentation import (
+    ConsumerCallback,
+    MessageIterator,
+    MessageIteratorEnd,
+    Operation,
+)
 
 
 def _describe(_owner, message):
@@ -32,7 +37,7 @@ def _name():
 @pytest.fixture
 def client(instrument, library):
     """A client whose subscribers are traced."""
-    instrument(lambda module: Handler(module, "Client.subscribe", "callback", _describe))
+    instrument(lambda module: ConsumerCallback(module, "Client.subscribe", "callback", _describe))
     return library.Client()
 
 
@@ -137,7 +142,9 @@ async def test_the_handler_runs_whatever_the_message_is(instrument, library, spa
     """
     A message that cannot be described is handled without a span.
     """
-    instrument(lambda module: Handler(module, "Client.subscribe", "callback", lambda *_: 1 / 0))
+    instrument(
+        lambda module: ConsumerCallback(module, "Client.subscribe", "callback", lambda *_: 1 / 0)
+    )
     client = library.Client()
     await client.subscribe(_coroutine)
 
@@ -149,9 +156,9 @@ async def test_the_handler_runs_whatever_the_message_is(instrument, library, spa
 def messages(instrument, library):
     """Messages whose loops are traced."""
     instrument(
-        lambda module: Items(module, "Messages.__anext__", _describe),
-        lambda module: ItemsEnd(module, "Messages.__aexit__"),
-        lambda module: ItemsEnd(module, "Messages.close"),
+        lambda module: MessageIterator(module, "Messages.__anext__", _describe),
+        lambda module: MessageIteratorEnd(module, "Messages.__aexit__"),
+        lambda module: MessageIteratorEnd(module, "Messages.close"),
     )
     return library.Messages("a", "b", "c")
 

@@ -6,7 +6,7 @@ import logging
 
 import pytest
 
-from eai_autotrace.instrumentation import Inject, Operation, Target
+from eai_autotrace.instrumentation import Call, Inject, Operation
 from eai_autotrace.patching.guard import reporter
 
 HELLO = {
@@ -24,7 +24,7 @@ def _describe(_client, key, **_):
 
 
 def _target(path, describe=_describe, **more):
-    return lambda module: Target(module, path, describe, **more)
+    return lambda module: Call(module, path, describe, **more)
 
 
 async def _call(library, method, *args, **kwargs):

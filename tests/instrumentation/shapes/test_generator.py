@@ -5,7 +5,7 @@ import gc
 import pytest
 from opentelemetry import trace
 
-from eai_autotrace.instrumentation import Operation, Target
+from eai_autotrace.instrumentation import Call, Operation
 
 
 @pytest.fixture
@@ -16,7 +16,7 @@ def client(instrument, library):
         return Operation(name=f"stream of {count}")
 
     instrument(
-        *(lambda m, p=path: Target(m, p, describe) for path in ("Client.items", "Client.stream"))
+        *(lambda m, p=path: Call(m, p, describe) for path in ("Client.items", "Client.stream"))
     )
     return library.Client()
 

@@ -14,20 +14,21 @@ from opentelemetry.sdk.metrics import MeterProvider
 from opentelemetry.sdk.metrics.export import InMemoryMetricReader
 
 from eai_autotrace.instrumentation import (
-    Carrier,
-    Detached,
+    Call,
+    CallPart,
     Dispatch,
     Failure,
+    Inject,
+    InjectOnly,
+    MultiCall,
+    Observe,
     Operation,
-    Part,
-    PartsEnd,
+    OwnerEnd,
     Registration,
-    Target,
-    Traced,
-    Watch,
-    Whole,
+    RootContext,
+    TracedCallback,
 )
-from eai_autotrace.instrumentation.gauges import Gauges
+from eai_autotrace.instrumentation.metrics import Gauges
 from eai_autotrace.patching.guard import reporter
 from eai_autotrace.semconv.metrics import UP_DOWN_COUNTER, Metric
 
@@ -68,7 +69,7 @@ def _part(path="Client.fetch", describe=_describe, **more):
         whole.items += len(result)
         return result == "last"
 
-    return lambda module: Part(module, path, describe, lambda _: KEPT, take, **more)
+    return lambda module: CallPart(module, path, describe, lambda _: KEPT, take, **more)
 
 
 def _seen(spans):
@@ -143,7 +144,7 @@ async def test_an_owner_that_goes(instrument, library, spans):
     An operation ends with its owner, and with the store it is kept in.
     """
     library.Client.__del__ = lambda _: None
-    instrument(_part(), lambda module: PartsEnd(module, "Client.__del__", lambda _: KEPT))
+    instrument(_part(), lambda module: OwnerEnd(module, "Client.__del__", lambda _: KEPT))
     one, two = library.Client(), library.Client()
     await one.fetch("one")
     await two.fetch("two")
@@ -164,7 +165,7 @@ async def test_a_current_whole(instrument, library, spans):
     """
     instrument(
         _part(is_current=True),
-        lambda module: Target(module, "Client.get", _describe),
+        lambda module: Call(module, "Client.get", _describe),
     )
     client = library.Client()
 
@@ -185,11 +186,11 @@ async def test_an_own_class_tells_what_it_has_learnt(instrument, library, spans)
     The operation's class gives the attributes of its end.
     """
 
-    class Counted(Whole):
+    class Counted(MultiCall):
         def learnt(self):
             return {"eai.calls": self.parts, "eai.items": self.items}
 
-    instrument(_part(made=Counted))
+    instrument(_part(operation_class=Counted))
     client = library.Client()
 
     await client.fetch("one")
@@ -210,7 +211,7 @@ async def test_our_failure_in_a_part_is_invisible(instrument, library, broken):
 
     functions = {"describe": _describe, "kept": lambda _: KEPT, "take": lambda *_: True}
     functions[broken] = raising
-    instrument(lambda module: Part(module, "Client.fetch", **functions))
+    instrument(lambda module: CallPart(module, "Client.fetch", **functions))
 
     result = await library.Client().fetch("last")
 
@@ -223,7 +224,7 @@ async def test_a_checking_method_is_traced_from_its_await(instrument, library, s
     A plain function around a coroutine function is one span, and what it raises at once it raises
     at once.
     """
-    instrument(lambda module: Target(module, "Client.checked", _describe))
+    instrument(lambda module: Call(module, "Client.checked", _describe))
     client, closed = library.Client(), library.Client()
     closed.closed = True
 
@@ -285,7 +286,7 @@ async def test_a_watched_function(instrument, library, spans, method):
         seen.append(key)
         return lambda result, error: seen.append((result, type(error)))
 
-    instrument(lambda module: Watch(module, f"Client.{method}", watch))
+    instrument(lambda module: Observe(module, f"Client.{method}", watch))
     call = getattr(library.Client(), method)
 
     result = call(key="hello")
@@ -314,8 +315,8 @@ async def test_our_failure_in_a_watch_is_invisible(instrument, library, method):
         raise ZeroDivisionError("ours")
 
     instrument(
-        lambda module: Watch(module, f"Client.{method}", raising),
-        lambda module: Watch(module, f"Client.{method}", lambda *_, **__: raising),
+        lambda module: Observe(module, f"Client.{method}", raising),
+        lambda module: Observe(module, f"Client.{method}", lambda *_, **__: raising),
     )
 
     result = getattr(library.Client(), method)("hello")
@@ -331,9 +332,7 @@ async def test_a_watch_gets_what_to_measure_with(instrument, library):
     """
     begun = []
     instrument(
-        lambda module: Watch(
-            module, "Client.get", lambda *_, **__: None, lambda *given: begun.append(given)
-        )
+        lambda module: Observe(module, "Client.get", prepare=lambda *given: begun.append(given))
     )
 
     library.Client().get("hello")
@@ -347,8 +346,8 @@ async def test_a_detached_function_is_in_no_trace(instrument, library, spans):
     What a library runs in the background has no parent, and gives the caller's context back.
     """
     instrument(
-        lambda module: Target(module, "Client.fetch", _describe),
-        lambda module: Detached(module, "Client.fetch"),
+        lambda module: Call(module, "Client.fetch", _describe),
+        lambda module: RootContext(module, "Client.fetch"),
     )
 
     with trace.get_tracer("test").start_as_current_span("outer") as outer:
@@ -368,11 +367,10 @@ async def test_a_carrier(instrument, library, spans, method):
     A carrier adds the trace context to an argument where it applies, and gets no span.
     """
     instrument(
-        lambda module: Carrier(
+        lambda module: InjectOnly(
             module,
             f"Client.{method}",
-            "key",
-            lambda key, headers: f"{key} {headers['traceparent'][3:35]}",
+            Inject("key", lambda key, headers: f"{key} {headers['traceparent'][3:35]}"),
             lambda _client, key, **_: key != "plain",
         )
     )
@@ -407,8 +405,8 @@ def _listeners(library):
 
 def _replace(traced, hub, *_, **__):
     hub.callbacks = {
-        found if isinstance(found, Traced) else traced(found): (
-            found if isinstance(found, Traced) else traced(found)
+        found if isinstance(found, TracedCallback) else traced(found): (
+            found if isinstance(found, TracedCallback) else traced(found)
         )
         for found in hub.callbacks.values()
     }
@@ -477,7 +475,7 @@ def test_a_traced_callback_is_like_the_callback():
         return message
 
     callback.mark = "mine"
-    traced, again = Traced(callback, str.upper), Traced(callback, str.lower)
+    traced, again = TracedCallback(callback, str.upper), TracedCallback(callback, str.lower)
 
     assert traced("x") == "X"
     assert (traced == callback, callback == traced, traced == again) == (True, True, True)

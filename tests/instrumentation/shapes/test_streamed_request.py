@@ -10,14 +10,14 @@ from textwrap import dedent
 import pytest
 from opentelemetry import trace
 
-from eai_autotrace.instrumentation import Instrumentor, Notice
-from eai_autotrace.instrumentation.shapes.response_body import watched
+from eai_autotrace.instrumentation import Instrumentor, Observe
+from eai_autotrace.instrumentation.shapes.response_body import wrap_body
+from eai_autotrace.instrumentation.shapes.silence_native import SilenceNative
 from eai_autotrace.instrumentation.shapes.streamed_request import (
-    Displaced,
-    Fetch,
-    Fetching,
-    FetchOperation,
-    current_fetch,
+    ActiveStreamedRequest,
+    StreamedRequest,
+    StreamedRequestOperation,
+    current_request,
 )
 
 SOURCE = """
@@ -83,7 +83,7 @@ def native():
 """
 
 
-class Watcher:
+class BodyListener:
     """Hands on what comes, in capitals, and ends its fetch."""
 
     def __init__(self, fetch):
@@ -110,7 +110,7 @@ class Watcher:
         self.fetch.abandon()
 
 
-class Fetched(Fetching):
+class Fetched(ActiveStreamedRequest):
     """Knows what its client will give."""
 
     parts = ()
@@ -120,11 +120,11 @@ SEEN = []
 
 
 def _describe(client, path, **_):
-    return FetchOperation(name=path) if path != "/other" else None
+    return StreamedRequestOperation(name=path) if path != "/other" else None
 
 
 def _answered(client, response, *_):
-    fetch = current_fetch()
+    fetch = current_request()
     SEEN.append(fetch)
     if fetch is not None and client.parts:
         kinds = (sys.modules[type(client).__module__].Body, object)
@@ -133,7 +133,7 @@ def _answered(client, response, *_):
         else:
             kinds = (type(response.body), int)
         fetch.__class__.parts = client.parts
-        response.body = watched(response.body, Watcher(fetch), *kinds)
+        response.body = wrap_body(response.body, BodyListener(fetch), *kinds)
         fetch.is_watching = True
 
 
@@ -159,9 +159,9 @@ def traced(library):
         class FetchingInstrumentor(Instrumentor):
             library = "pytest >= 1"
             targets = (
-                Fetch(module, "Client.request", _describe, Fetched, None, arguments),
-                Fetch(module, "Client.fetch", _describe, Fetched),
-                Notice(module, "Client.process", _answered),
+                StreamedRequest(module, "Client.request", _describe, Fetched, None, arguments),
+                StreamedRequest(module, "Client.fetch", _describe, Fetched),
+                Observe(module, "Client.process", after=_answered),
                 *(target(module) for target in more),
             )
 
@@ -227,7 +227,7 @@ def test_a_fetch_that_raises(traced, library, spans):
         library.Client().request("/refused")
 
     assert _ended(spans) == [("/refused", {"error.type": "KeyError"}, "ERROR")]
-    assert current_fetch() is None
+    assert current_request() is None
 
 
 def test_a_request_inside_a_fetch_is_not_taken_for_it(traced, library, spans):
@@ -355,7 +355,7 @@ def test_what_is_no_body_is_not_watched():
     What is of neither kind is refused, not wrapped.
     """
     with pytest.raises(TypeError, match="int is no body"):
-        watched(1, Watcher(None), str, bytes)
+        wrap_body(1, BodyListener(None), str, bytes)
 
 
 def test_arguments_may_be_changed(traced, library, spans):
@@ -393,7 +393,7 @@ def test_a_librarys_own_telemetry_is_displaced(traced, library, is_ours):
     """
     A library's own function stays silent where ours speaks, and only there.
     """
-    traced(lambda module: Displaced(module, "native", lambda: is_ours, "ours"))
+    traced(lambda module: SilenceNative(module, "native", lambda: is_ours, "ours"))
 
     assert library.native() == ("ours" if is_ours else "native")
 
@@ -402,6 +402,6 @@ def test_a_failure_to_displace(traced, library, lenient):
     """
     Where that cannot be told, the library's own stays.
     """
-    traced(lambda module: Displaced(module, "native", lambda: 1 / 0))
+    traced(lambda module: SilenceNative(module, "native", lambda: 1 / 0))
 
     assert library.native() == "native"

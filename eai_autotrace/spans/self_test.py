@@ -1,0 +1,102 @@
+"""
+Whether the SDK is one that our spans are made for.
+
+They use its private names, which every release may change. Here one trace is made by the SDK's own
+classes and one by ours, and compared. It takes a fraction of a millisecond, once in a process.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from opentelemetry import trace as api
+from opentelemetry.context import Context
+from opentelemetry.sdk import trace as sdk
+from opentelemetry.sdk.resources import Resource
+from opentelemetry.sdk.trace.sampling import DEFAULT_ON
+from opentelemetry.trace import Link, SpanContext, SpanKind, Status, StatusCode
+
+from eai_autotrace.spans.provider import TracerProvider
+
+if TYPE_CHECKING:
+    from opentelemetry.sdk.trace import ReadableSpan
+
+_UNSET: Final = sdk.SpanLimits.UNSET
+_SCOPE: Final = "eai_autotrace.spans.self_test"
+
+
+class UnknownSdkError(RuntimeError):
+    """The SDK is another inside than our spans need it."""
+
+
+class _Ended(sdk.SpanProcessor):
+    def __init__(self) -> None:
+        self.ended: list[ReadableSpan] = []
+
+    def on_end(self, span: ReadableSpan) -> None:
+        self.ended.append(span)
+
+
+def check() -> None:
+    """
+    Make the same spans by the SDK's classes and by ours.
+
+    Raises:
+        UnknownSdkError: They differ.
+        Exception: Whatever a changed SDK leads to.
+    """
+    theirs, ours = _trace(sdk.TracerProvider), _trace(TracerProvider)
+    if [_told(span) for span in theirs] != [_told(span) for span in ours]:
+        raise UnknownSdkError("spans have other contents")
+    for expected, found in zip(theirs, ours, strict=True):
+        missing = [field for field in vars(expected) if not hasattr(found, field)]
+        if missing:
+            raise UnknownSdkError(f"spans have further fields: {', '.join(missing)}")
+
+
+def _trace(provider_class: type[sdk.TracerProvider]) -> list[ReadableSpan]:
+    """Two spans, with one of everything that a span can have."""
+    memory = _Ended()
+    # All is given, so that no variable of the environment is read.
+    provider = provider_class(
+        sampler=DEFAULT_ON,
+        resource=Resource({"service.name": _SCOPE}),
+        span_limits=sdk.SpanLimits(*[_UNSET] * 6),
+        shutdown_on_exit=False,
+    )
+    provider.add_span_processor(memory)
+    tracer = provider.get_tracer(_SCOPE, "1", "https://example.org", {"scope": True})
+    link = Link(SpanContext(1, 2, is_remote=True), {"link": 1})
+    outer: Any = tracer.start_span("outer", Context(), SpanKind.SERVER, {"one": 1}, [link])
+    context = api.set_span_in_context(outer, Context())
+    inner: Any = tracer.start_span("inner", context, start_time=1)
+    inner.set_attribute("two", "2")
+    inner.set_attributes({"three": [3.0, 4.0]})
+    inner.add_event("event", {"at": True}, 2)
+    inner.record_exception(ValueError("three"), timestamp=3)
+    inner.add_link(SpanContext(3, 4, is_remote=True))
+    inner.set_status(Status(StatusCode.ERROR, "why"))
+    inner.update_name("renamed")
+    inner.end(4)
+    outer.set_status(StatusCode.OK)
+    outer.end()
+    return memory.ended
+
+
+def _told(span: ReadableSpan) -> tuple[Any, ...]:
+    """Everything that exporters are told of a span, but for its ids and the time of now."""
+    parent, context = span.parent, span.context
+    return (
+        span.name,
+        span.kind,
+        (context.is_remote, int(context.trace_flags), dict(context.trace_state)),
+        parent and (parent.trace_id == context.trace_id, parent.is_remote),
+        dict(span.attributes or {}),
+        [(event.name, sorted(event.attributes or {}), event.timestamp) for event in span.events],
+        [(link.context, dict(link.attributes or {})) for link in span.links],
+        (span.status.status_code, span.status.description),
+        (span.start_time == 1, span.end_time == 4),  # noqa: PLR2004 - given above
+        dict(span.resource.attributes),
+        span.instrumentation_scope,
+        (span.dropped_attributes, span.dropped_events, span.dropped_links),
+    )
