@@ -12,21 +12,15 @@ request and the limits of its rate.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from typing import Final
 
-from eai_autotrace.instrumentation import Instrumentor
 from eai_autotrace.instrumentors._libraries import LIBRARIES
 from eai_autotrace.instrumentors._llm import anthropic_format as anthropic
 from eai_autotrace.instrumentors._llm.operation import Route
-from eai_autotrace.instrumentors._llm.stainless import Stainless, StainlessLibrary, describe_error
+from eai_autotrace.instrumentors._llm.stainless import StainlessLibrary
+from eai_autotrace.instrumentors._llm.stainless_instrumentor import StainlessInstrumentor
 from eai_autotrace.instrumentors._llm.stainless_routes import Routes
 from eai_autotrace.semconv.genai import CHAT
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from eai_autotrace.config import Config
-    from eai_autotrace.instrumentation.target import Target
 
 ROUTES: Final[dict[str, Route]] = {
     "post /v1/messages": Route(CHAT, anthropic.Messages()),
@@ -43,28 +37,19 @@ ROUTES: Final[dict[str, Route]] = {
 }
 """What is traced of Anthropic's API."""
 
-LIBRARY: Final = StainlessLibrary(
-    module="anthropic",
-    provider="anthropic",
-    routes=Routes(ROUTES),
-    clients={
-        "Bedrock": "aws.bedrock",
-        "Vertex": "gcp.vertex_ai",
-        "Foundry": "azure.ai.inference",
-    },
-    native="start_api_call_span",
-)
 
-
-class AnthropicInstrumentor(Instrumentor):
+class AnthropicInstrumentor(StainlessInstrumentor):
     """Trace the ``anthropic`` package."""
 
     library = LIBRARIES["anthropic"].requirement
-
-    def targets_for(self, config: Config) -> tuple[Target, ...]:
-        """The functions that every request and every response passes."""
-        return Stainless(LIBRARY, config).targets()
-
-    def describe_error(self, error: BaseException) -> Mapping[str, Any]:
-        """The class of the exception, and what the response says; never its message."""
-        return describe_error(error)
+    client = StainlessLibrary(
+        module="anthropic",
+        provider="anthropic",
+        routes=Routes(ROUTES),
+        clients={
+            "Bedrock": "aws.bedrock",
+            "Vertex": "gcp.vertex_ai",
+            "Foundry": "azure.ai.inference",
+        },
+        native="start_api_call_span",
+    )

@@ -12,19 +12,13 @@ the request and the limits of its rate.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
-from eai_autotrace.instrumentation import Instrumentor
 from eai_autotrace.instrumentors._libraries import LIBRARIES
 from eai_autotrace.instrumentors._llm.openai_routes import ROUTES
-from eai_autotrace.instrumentors._llm.stainless import Stainless, StainlessLibrary, describe_error
+from eai_autotrace.instrumentors._llm.stainless import StainlessLibrary
+from eai_autotrace.instrumentors._llm.stainless_instrumentor import StainlessInstrumentor
 from eai_autotrace.instrumentors._llm.stainless_routes import Routes
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from eai_autotrace.config import Config
-    from eai_autotrace.instrumentation.target import Target
 
 _OLDEST_AZURE: Final = "2024-09-01"  # the first version with ``stream_options.include_usage``
 
@@ -39,24 +33,14 @@ def _asks_usage(client: Any, host: str) -> bool:
     return False
 
 
-LIBRARY: Final = StainlessLibrary(
-    module="openai",
-    provider="openai",
-    routes=Routes(ROUTES),
-    clients={"Azure": "azure.ai.openai", "Bedrock": "aws.bedrock"},
-    asks_usage=_asks_usage,
-)
-
-
-class OpenAIInstrumentor(Instrumentor):
+class OpenAIInstrumentor(StainlessInstrumentor):
     """Trace the ``openai`` package."""
 
     library = LIBRARIES["openai"].requirement
-
-    def targets_for(self, config: Config) -> tuple[Target, ...]:
-        """The functions that every request and every response passes."""
-        return Stainless(LIBRARY, config).targets()
-
-    def describe_error(self, error: BaseException) -> Mapping[str, Any]:
-        """The class of the exception, and what the response says; never its message."""
-        return describe_error(error)
+    client = StainlessLibrary(
+        module="openai",
+        provider="openai",
+        routes=Routes(ROUTES),
+        clients={"Azure": "azure.ai.openai", "Bedrock": "aws.bedrock"},
+        asks_usage=_asks_usage,
+    )

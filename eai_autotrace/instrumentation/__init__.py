@@ -23,6 +23,11 @@ from eai_autotrace.instrumentation.messaging.consume import (
     MessageIterator,
     MessageIteratorEnd,
 )
+from eai_autotrace.instrumentation.messaging.process import ProcessOperation
+from eai_autotrace.instrumentation.messaging.process_block import ProcessBlock, ProcessBlockEnd
+from eai_autotrace.instrumentation.messaging.receive import Receive, ReceivedMessage
+from eai_autotrace.instrumentation.messaging.send import Carry, Send, SendOperation
+from eai_autotrace.instrumentation.messaging.settlement import Delivery, settle
 from eai_autotrace.instrumentation.metrics import Measure, Measures
 from eai_autotrace.instrumentation.operation import KnownOperation, Operation
 from eai_autotrace.instrumentation.propagation import Inject, extract, inject
@@ -52,7 +57,9 @@ __all__ = [
     "AsgiApplication",
     "Call",
     "CallPart",
+    "Carry",
     "ConsumerCallback",
+    "Delivery",
     "Dispatch",
     "Failure",
     "Hook",
@@ -68,9 +75,16 @@ __all__ = [
     "Observe",
     "Operation",
     "OwnerEnd",
+    "ProcessBlock",
+    "ProcessBlockEnd",
+    "ProcessOperation",
+    "Receive",
+    "ReceivedMessage",
     "Registration",
     "ResponseSettings",
     "RootContext",
+    "Send",
+    "SendOperation",
     "ServerOperation",
     "Session",
     "SessionEnd",
@@ -89,4 +103,5 @@ __all__ = [
     "inject",
     "is_http_suppressed",
     "server_operation_of",
+    "settle",
 ]

@@ -9,18 +9,21 @@ from opentelemetry.trace import SpanKind
 
 from eai_autotrace.instrumentation import (
     ConsumerCallback,
+    Delivery,
     MessageIterator,
     MessageIteratorEnd,
     Observe,
     Operation,
+    ProcessBlock,
+    ProcessBlockEnd,
+    ProcessOperation,
+    Receive,
+    ReceivedMessage,
     extract,
     hook,
 )
 from eai_autotrace.instrumentation.messaging.consume import announce_end
-from eai_autotrace.instrumentation.messaging.process import ProcessOperation
-from eai_autotrace.instrumentation.messaging.process_block import ProcessBlock, ProcessBlockEnd
-from eai_autotrace.instrumentation.messaging.receive import Receive, ReceivedMessage
-from eai_autotrace.instrumentation.messaging.settlement import Delivery, find
+from eai_autotrace.instrumentation.messaging.settlement import find
 from eai_autotrace.instrumentors._aio_pika.destination import (
     PROCESS,
     PROCESS_RECEIVED,

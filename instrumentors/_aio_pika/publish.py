@@ -10,9 +10,15 @@ from typing import TYPE_CHECKING, Any, Final
 from opentelemetry import trace
 from opentelemetry.trace import Link, SpanKind
 
-from eai_autotrace.instrumentation import Operation, extract, hook
+from eai_autotrace.instrumentation import (
+    Carry,
+    Operation,
+    Send,
+    SendOperation,
+    extract,
+    hook,
+)
 from eai_autotrace.instrumentation.errors import error_type, is_cancellation
-from eai_autotrace.instrumentation.messaging.send import Carry, Send, SendOperation
 from eai_autotrace.instrumentors._aio_pika.destination import (
     SEND,
     broker_of,

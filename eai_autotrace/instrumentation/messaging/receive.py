@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any, Final
 
 from eai_autotrace.instrumentation.active import ActiveOperation
 from eai_autotrace.instrumentation.messaging.settlement import Delivery, keep
-from eai_autotrace.instrumentation.metrics import Recorder
 from eai_autotrace.instrumentation.shapes.boundary import async_call
 from eai_autotrace.instrumentation.target import Target
 from eai_autotrace.patching.guard import guard, report
@@ -19,7 +18,7 @@ if TYPE_CHECKING:
 
     from opentelemetry.trace import SpanContext
 
-    from eai_autotrace.instrumentation.metrics import Measures
+    from eai_autotrace.instrumentation.metrics import Measures, Recorder
     from eai_autotrace.instrumentation.operation import Operation
     from eai_autotrace.instrumentation.tracing import Tracing
     from eai_autotrace.patching.patch import Patch
@@ -55,7 +54,7 @@ class ActiveReceive(ActiveOperation):
     __slots__ = ("_counter", "_is_empty")
 
     def __init__(
-        self, *given: Any, counter: Recorder, is_empty: Callable[[BaseException], bool]
+        self, *given: Any, counter: Recorder | None, is_empty: Callable[[BaseException], bool]
     ) -> None:
         super().__init__(*given)
         self._counter = counter
@@ -73,8 +72,9 @@ class ActiveReceive(ActiveOperation):
             if received.producer is not None:
                 self.span.add_link(received.producer)
         self.end(received.attributes)
-        context = self.context if self.is_recording else None
-        self._counter.end(self._metric_values, {}, 0, context)
+        if self._counter is not None:
+            context = self.context if self.is_recording else None
+            self._counter.end(self._metric_values, {}, 0, context)
 
     def fail(
         self,
@@ -106,15 +106,15 @@ class Receive(Target):
     describe: Callable[..., Operation | None]
     received: Callable[..., ReceivedMessage | None]
     is_empty: Callable[[BaseException], bool]
-    measures: Measures
-    count: Measures
+    measures: Measures | None = None
+    count: Measures | None = None
 
     def wrapper(self, patch: Patch, tracing: Tracing) -> Callable[..., Any]:
         """The function that takes the original's place."""
         what = f"tracing {self.module} {self.path}"
         receiving = partial(
             ActiveReceive,
-            counter=Recorder(self.count, lambda: tracing.meter),
+            counter=tracing.recorder(self.count),
             is_empty=self.is_empty,
         )
         start = tracing.starter(self.describe, what, patch, self.measures, receiving)

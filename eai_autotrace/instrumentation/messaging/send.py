@@ -67,7 +67,7 @@ class ActiveSend(ActiveOperation):
         self,
         operation: Operation,
         *more: Any,
-        describe_failure: Callable[[ActiveSend, BaseException], Mapping[str, Any]],
+        describe_failure: Callable[[ActiveSend, BaseException], Mapping[str, Any]] | None,
     ) -> None:
         super().__init__(operation, *more)
         self._describe_failure = describe_failure
@@ -95,8 +95,9 @@ class ActiveSend(ActiveOperation):
     ) -> None:
         """End it with the exception that the user's call raised."""
         described = dict(attributes or {})
-        with guard("describing an exception"):
-            described |= self._describe_failure(self, error)
+        if self._describe_failure is not None:
+            with guard("describing an exception"):
+                described |= self._describe_failure(self, error)
         super().fail(error, described, at)
 
 
@@ -116,7 +117,7 @@ class Carry:
 
     parameter: str
     put: Callable[[Any, Any, dict[str, str], bool], Any]
-    put_back: Callable[[Any, Any], None]
+    put_back: Callable[[Any, Any], None] | None = None
 
 
 @dataclass(frozen=True)
@@ -135,8 +136,8 @@ class Send(Target):
     """
 
     describe: Callable[..., Operation | None]
-    result: Callable[[ActiveSend, Any], Mapping[str, Any]]
-    failure: Callable[[ActiveSend, BaseException], Mapping[str, Any]]
+    result: Callable[[ActiveSend, Any], Mapping[str, Any]] | None = None
+    failure: Callable[[ActiveSend, BaseException], Mapping[str, Any]] | None = None
     carry: Carry | None = None
     measures: Measures | None = None
     hook: Callable[..., None] | None = None
@@ -172,7 +173,7 @@ class Send(Target):
             return
         attributes = None
         try:
-            attributes = self.result(sending, result)
+            attributes = self.result(sending, result) if self.result is not None else None
         except Exception as failure:  # noqa: BLE001 - the boundary
             report(f"reading the result of {self.module} {self.path}", failure)
         sending.end(attributes)
@@ -215,13 +216,14 @@ class _Below:
         except Exception as failure:  # noqa: BLE001 - the boundary
             report(self._what, failure)
             carried = own
-        if carried is own:
+        put_back = self._carry.put_back
+        if carried is own or put_back is None:
             return self._patch.original(*args, **kwargs)
-        return self._putting_back(own, carried, args, kwargs)
+        return self._putting_back(partial(put_back, own, carried), args, kwargs)
 
-    async def _putting_back(self, own: Any, carried: Any, args: Any, kwargs: Any) -> Any:
+    async def _putting_back(self, put_back: Callable[[], None], args: Any, kwargs: Any) -> Any:
         try:
             return await self._patch.original(*args, **kwargs)
         finally:
             with guard(self._what):
-                self._carry.put_back(own, carried)
+                put_back()
