@@ -1,5 +1,5 @@
 """
-From the SDK's metric reader to an exporter of ours, by a lane.
+From the SDK's metric reader to an exporter of ours, by a worker.
 
 The reader collects on its own thread and waits for nobody: a server that does not answer delays no
 collection, and what was collected meanwhile is sent when it is back.
@@ -16,7 +16,7 @@ from opentelemetry.sdk.metrics.export import (
     MetricExportResult,
 )
 
-from eai_autotrace.export.lane import ExporterWorker
+from eai_autotrace.export.worker import ExporterWorker
 from eai_autotrace.patching.forks import handle_when_forked
 
 if TYPE_CHECKING:
@@ -56,7 +56,7 @@ class LaneExporter(MetricExporter):
         handle_when_forked(self._lane.start_anew)
 
     def export(self, metrics_data: MetricsData, *_: Any, **__: Any) -> MetricExportResult:
-        """Put what was collected into the lane."""
+        """Put what was collected into the worker."""
         if metrics_data.resource_metrics:
             self._lane.put([metrics_data])
         return MetricExportResult.SUCCESS

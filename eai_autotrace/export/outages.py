@@ -1,7 +1,7 @@
 """
 What is said of a server that takes nothing: one line when that begins, one when it ends.
 
-Spans, metrics and log records have lanes of their own, and mostly one server. Lanes to the same
+Spans, metrics and log records have workers of their own, and mostly one server. Workers to the same
 place share what is known of it.
 """
 
@@ -38,7 +38,7 @@ class Outage:
 
     @property
     def is_on(self) -> bool:
-        """Whether the last attempt of some lane has failed."""
+        """Whether the last attempt of some worker has failed."""
         return self._since is not None
 
     def fails(self, message: str) -> None:

@@ -2,7 +2,7 @@
 From ended spans and log records to exporters.
 
 A span's end puts it into a queue, and that is all the traced program pays. One thread gathers
-batches, has them redacted, and hands each to the lanes of all exporters. So it goes with log records.
+batches, has them redacted, and hands each to the workers of all exporters. So it goes with log records.
 
 When the queue is full the newest record is dropped: older spans complete traces that have begun,
 and leaving a record out costs less than taking one out.
@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from opentelemetry.sdk.trace import SpanProcessor
 
-from eai_autotrace.export.lane import ExporterWorker
+from eai_autotrace.export.worker import ExporterWorker
 from eai_autotrace.patching.forks import handle_when_forked
 
 if TYPE_CHECKING:
@@ -47,8 +47,8 @@ class Batches:
     Exports records in batches.
 
     Args:
-        exporters: Where records go; each has its own lane.
-        queue_size: How many records wait at most, here and in each lane.
+        exporters: Where records go; each has its own worker.
+        queue_size: How many records wait at most, here and in each worker.
         batch_size: How many go together at most.
         delay: How long a record waits for others at most, in seconds.
         timeout: The deadline of one attempt of an exporter, in seconds.
@@ -73,7 +73,7 @@ class Batches:
         self._delay = max(delay, _SHORTEST_DELAY)
         self._redact = redact
         self._closed = False
-        self._lanes = [ExporterWorker(exporter, queue_size, timeout) for exporter in exporters]
+        self._workers = [ExporterWorker(exporter, queue_size, timeout) for exporter in exporters]
         self._start_anew()
         handle_when_forked(self._start_anew)
 
@@ -95,9 +95,9 @@ class Batches:
         """Send everything that has ended by now, within so many milliseconds."""
         deadline = time.monotonic() + timeout_millis / 1000
         self._gather()
-        for lane in self._lanes:
-            lane.export_now(deadline)
-        done = [lane.wait(deadline) for lane in self._lanes]
+        for worker in self._workers:
+            worker.export_now(deadline)
+        done = [worker.wait(deadline) for worker in self._workers]
         return all(done)
 
     def shutdown(self, timeout_millis: int = 30_000) -> None:
@@ -108,10 +108,10 @@ class Batches:
         deadline = time.monotonic() + timeout_millis / 1000
         self._gather()
         self._wake.set()
-        for lane in self._lanes:
-            lane.export_now(deadline)
-        for lane in self._lanes:
-            lane.close(deadline)
+        for worker in self._workers:
+            worker.export_now(deadline)
+        for worker in self._workers:
+            worker.close(deadline)
 
     def counts(self) -> dict[str, Counter[str]]:
         """
@@ -120,10 +120,10 @@ class Batches:
         Those that found this queue full are dropped for all, as ``queue_full``.
         """
         return {
-            lane.name: Counter({"exported": lane.exported})
-            + Counter(lane.dropped)
+            worker.name: Counter({"exported": worker.exported})
+            + Counter(worker.dropped)
             + Counter({_FULL: self._dropped})
-            for lane in self._lanes
+            for worker in self._workers
         }
 
     def _start_anew(self) -> None:
@@ -134,8 +134,8 @@ class Batches:
         self._gathering = threading.Lock()
         self._starting = threading.Lock()
         self._thread: threading.Thread | None = None
-        for lane in self._lanes:
-            lane.start_anew()
+        for worker in self._workers:
+            worker.start_anew()
 
     def _drop(self) -> None:
         with self._starting:
@@ -155,8 +155,8 @@ class Batches:
                 # Some versions of Python start no thread once the end of the process has begun.
                 with suppress(RuntimeError):
                     self._thread.start()
-                for lane in self._lanes:
-                    lane.start()
+                for worker in self._workers:
+                    worker.start()
 
     def _run(self) -> None:
         wake = self._wake
@@ -166,7 +166,7 @@ class Batches:
             self._gather()
 
     def _gather(self) -> None:
-        """Hand everything that waits to the lanes, in batches."""
+        """Hand everything that waits to the workers, in batches."""
         with self._gathering:
             queue = self._queue
             while queue:
@@ -174,8 +174,8 @@ class Batches:
                 batch = [queue.popleft() for _ in range(count)]
                 for record in batch:
                     self._redact(record)
-                for lane in self._lanes:
-                    lane.put(batch)
+                for worker in self._workers:
+                    worker.put(batch)
 
 
 class Pipeline(Batches, SpanProcessor):

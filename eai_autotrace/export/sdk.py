@@ -1,4 +1,4 @@
-"""Exporters made for the SDK, such as third parties' and the console's for logs, in a lane of ours."""
+"""Exporters made for the SDK, such as third parties' and the console's for logs, in a worker of ours."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class SdkExporter:
         try:
             with suppress_instrumentation():
                 result: Any = self._exporter.export(records)
-        except Exception as failure:  # noqa: BLE001 - a foreign exporter must not end the lane
+        except Exception as failure:  # noqa: BLE001 - a foreign exporter must not end the worker
             return Outcome("rejected", "exception", f"{type(failure).__name__}: {failure}")
         # Each signal has an enumeration of its own.
         if getattr(result, "name", None) == "SUCCESS":

@@ -7,9 +7,9 @@ import time
 
 import pytest
 
-from eai_autotrace.export import lane, outages
-from eai_autotrace.export.lane import ExporterWorker
+from eai_autotrace.export import outages, worker
 from eai_autotrace.export.result import Outcome
+from eai_autotrace.export.worker import ExporterWorker
 
 
 class Exporter:
@@ -30,12 +30,12 @@ class Exporter:
 @pytest.fixture(autouse=True)
 def _fresh(monkeypatch):
     monkeypatch.setattr(outages, "_outages", {})
-    monkeypatch.setattr(lane, "FIRST_PAUSE", 0.001)
+    monkeypatch.setattr(worker, "FIRST_PAUSE", 0.001)
 
 
 @pytest.fixture
-def lanes():
-    """Lanes of the three signals to one server."""
+def workers():
+    """Workers of the three signals to one server."""
     made = [
         ExporterWorker(Exporter(what), 3, 1.0)
         for what in ("spans", "log records", "exports of metrics")
@@ -45,8 +45,8 @@ def lanes():
         one.close(0)
 
 
-def _answer(lanes, answer):
-    for one in lanes:
+def _answer(workers, answer):
+    for one in workers:
         one._exporter.answer = answer
 
 
@@ -59,11 +59,11 @@ FAILS = "exporter otlp: http://collector/v1/traces: Connection refused; it is tr
 BACK = "exporter otlp: sent again after N s; {} had to be dropped"
 
 
-def _flush(lanes):
+def _flush(workers):
     deadline = time.monotonic() + 20
-    for one in lanes:
+    for one in workers:
         one.export_now(deadline)
-    return [one.wait(deadline) for one in lanes]
+    return [one.wait(deadline) for one in workers]
 
 
 def _until(condition):
@@ -73,49 +73,49 @@ def _until(condition):
     assert condition()
 
 
-def test_one_line_for_all_signals_and_one_when_it_is_back(caplog, lanes):
+def test_one_line_for_all_signals_and_one_when_it_is_back(caplog, workers):
     """
-    However many lanes and attempts fail, one line tells of it; another one tells of the end, with
+    However many workers and attempts fail, one line tells of it; another one tells of the end, with
     what had no room (case D3).
     """
-    _answer(lanes, DEAD)
-    lanes[0].put(["first"])
+    _answer(workers, DEAD)
+    workers[0].put(["first"])
     _until(lambda: caplog.records)
-    for one in lanes:
+    for one in workers:
         for number in range(5):
             one.put([number])
-    _until(lambda: all(one._failures > 2 for one in lanes))
-    _answer(lanes, Outcome("ok"))
+    _until(lambda: all(one._failures > 2 for one in workers))
+    _answer(workers, Outcome("ok"))
 
-    assert _flush(lanes) == [True] * 3
+    assert _flush(workers) == [True] * 3
     lost = "3 spans and 2 log records and 2 exports of metrics"
     assert _said(caplog) == [FAILS, BACK.format(lost)]
 
 
-def test_an_outage_that_comes_again_at_once_is_not_told_again(caplog, lanes):
+def test_an_outage_that_comes_again_at_once_is_not_told_again(caplog, workers):
     """
     A server that comes and goes writes two lines a minute at most.
     """
     for answer in (DEAD, Outcome("ok"), DEAD, Outcome("ok")):
-        _answer(lanes, answer)
-        lanes[0].put(["one"])
+        _answer(workers, answer)
+        workers[0].put(["one"])
         if answer is DEAD:
-            _until(lambda: lanes[0]._outage.is_on)
+            _until(lambda: workers[0]._outage.is_on)
         else:
-            _flush(lanes)
+            _flush(workers)
 
     assert _said(caplog) == [FAILS, BACK.format("nothing")]
 
 
-def test_another_server_is_told_of_apart(caplog, lanes):
+def test_another_server_is_told_of_apart(caplog, workers):
     """
-    Lanes to different places fail by themselves.
+    Workers to different places fail by themselves.
     """
     other = ExporterWorker(Exporter("spans", "http://other"), 3, 1.0)
-    _answer([other, lanes[0]], DEAD)
-    for one in (other, lanes[0]):
+    _answer([other, workers[0]], DEAD)
+    for one in (other, workers[0]):
         one.put(["one"])
-    _until(lambda: other._outage.is_on and lanes[0]._outage.is_on)
+    _until(lambda: other._outage.is_on and workers[0]._outage.is_on)
     other.close(0)
 
     assert _said(caplog).count(FAILS) == 2

@@ -8,7 +8,7 @@ from collections import Counter
 import pytest
 from opentelemetry.sdk.trace.sampling import Decision, Sampler, SamplingResult
 
-from eai_autotrace.export import lane
+from eai_autotrace.export import worker
 from eai_autotrace.export.pipeline import Pipeline
 from eai_autotrace.export.result import Outcome
 from eai_autotrace.spans.provider import TracerProvider
@@ -69,7 +69,7 @@ def _spans(tracer, *names):
 @pytest.fixture
 def no_pauses(monkeypatch):
     """Attempts follow each other at once."""
-    monkeypatch.setattr(lane, "FIRST_PAUSE", 0.001)
+    monkeypatch.setattr(worker, "FIRST_PAUSE", 0.001)
 
 
 def _until(condition):
@@ -226,7 +226,7 @@ def test_a_dead_exporter_is_probed_by_one_batch(pipelines, monkeypatch):
     """
     While an exporter fails, attempts get rarer, and wait for nobody.
     """
-    monkeypatch.setattr(lane, "FIRST_PAUSE", 0.05)
+    monkeypatch.setattr(worker, "FIRST_PAUSE", 0.05)
     exporter = Exporter(answers=[Outcome("retry", "connection", "refused")] * 1000)
     _, tracer = pipelines(exporter, batch_size=1)
 
@@ -373,7 +373,7 @@ def test_where_no_thread_starts_a_flush_sends(pipelines, monkeypatch):
 
 def test_an_exporter_that_raises_costs_one_batch(pipelines):
     """
-    Its lane goes on, and what was lost is counted.
+    Its worker goes on, and what was lost is counted.
     """
 
     class Raising(Exporter):

@@ -1,5 +1,5 @@
 """
-One exporter's lane: its own queue, thread, retries and breaker.
+One exporter's worker: its own queue, thread, retries and breaker.
 
 What goes through are spans, log records or collected metrics. A failing exporter delays and drops
 its own only. While it fails, the batch at the head is tried again after a growing pause, one attempt
@@ -157,7 +157,7 @@ class ExporterWorker:
     def _export(self, batch: Sequence[Any], timeout: float) -> Outcome:
         try:
             return self._exporter.export(batch, timeout)
-        except Exception as failure:  # noqa: BLE001 - it must not end the lane
+        except Exception as failure:  # noqa: BLE001 - it must not end the worker
             return Outcome("rejected", "exception", f"{type(failure).__name__}: {failure}")
 
     def _attempt_timeout(self) -> float:
