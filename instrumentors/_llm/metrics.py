@@ -11,7 +11,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final
 
 from eai_autotrace.instrumentation import Measure, Measures
-from eai_autotrace.semconv import metrics as m
+from eai_autotrace.semconv import metrics
 from eai_autotrace.semconv.attributes import (
     ERROR_TYPE,
     GEN_AI_OPERATION_NAME,
@@ -118,14 +118,14 @@ _KNOWN: Final = (
 @lru_cache(maxsize=8)
 def measures(semconv: str, *, with_cost: bool = False) -> Measures:
     """What is measured of operations."""
-    of: list[Measure] = [Measure(m.EAI_GEN_AI_CLIENT_RETRIES, RETRIES)]
-    of.append(Measure(m.GEN_AI_CLIENT_OPERATION_DURATION, OPERATION_DURATION))
+    of: list[Measure] = [Measure(metrics.EAI_GEN_AI_CLIENT_RETRIES, RETRIES)]
+    of.append(Measure(metrics.GEN_AI_CLIENT_OPERATION_DURATION, OPERATION_DURATION))
     if semconv != LATEST:
         of += _measures_of_old()
     if semconv != V1_41:
         of += _measures_of_new()
     if with_cost:
-        of.append(Measure(m.EAI_GEN_AI_CLIENT_COST, COST))
+        of.append(Measure(metrics.EAI_GEN_AI_CLIENT_COST, COST))
     return Measures(_KNOWN, (GEN_AI_RESPONSE_MODEL, ERROR_TYPE), tuple(of))
 
 
@@ -133,16 +133,16 @@ def chunk_measures(semconv: str) -> Measures:
     """What is measured of each chunk of a stream."""
     of = []
     if semconv != LATEST:
-        of.append(Measure(m.GEN_AI_CLIENT_OPERATION_TIME_PER_OUTPUT_CHUNK, CHUNK))
+        of.append(Measure(metrics.GEN_AI_CLIENT_OPERATION_TIME_PER_OUTPUT_CHUNK, CHUNK))
     if semconv != V1_41:
-        of.append(Measure(m.GEN_AI_CLIENT_INFERENCE_TIME_PER_OUTPUT_CHUNK, CHUNK))
+        of.append(Measure(metrics.GEN_AI_CLIENT_INFERENCE_TIME_PER_OUTPUT_CHUNK, CHUNK))
     return Measures(_KNOWN, (GEN_AI_RESPONSE_MODEL,), tuple(of))
 
 
 def _measures_of_old() -> list[Measure]:
-    tokens = m.GEN_AI_CLIENT_TOKEN_USAGE
+    tokens = metrics.GEN_AI_CLIENT_TOKEN_USAGE
     return [
-        Measure(m.GEN_AI_CLIENT_OPERATION_TIME_TO_FIRST_CHUNK, OPERATION_FIRST_CHUNK),
+        Measure(metrics.GEN_AI_CLIENT_OPERATION_TIME_TO_FIRST_CHUNK, OPERATION_FIRST_CHUNK),
         Measure(tokens, _INPUT.used, {GEN_AI_TOKEN_TYPE: "input"}),
         Measure(tokens, _OUTPUT.used, {GEN_AI_TOKEN_TYPE: "output"}),
     ]
@@ -150,19 +150,19 @@ def _measures_of_old() -> list[Measure]:
 
 def _measures_of_new() -> list[Measure]:
     counters = (
-        (m.GEN_AI_CLIENT_USAGE_INPUT_TOKENS, _INPUT),
-        (m.GEN_AI_CLIENT_USAGE_OUTPUT_TOKENS, _OUTPUT),
+        (metrics.GEN_AI_CLIENT_USAGE_INPUT_TOKENS, _INPUT),
+        (metrics.GEN_AI_CLIENT_USAGE_OUTPUT_TOKENS, _OUTPUT),
     )
     parts = (
-        (m.GEN_AI_CLIENT_USAGE_CACHE_READ_INPUT_TOKENS, _CACHE_READ),
-        (m.GEN_AI_CLIENT_USAGE_CACHE_WRITE_INPUT_TOKENS, _CACHE_WRITE),
-        (m.GEN_AI_CLIENT_USAGE_REASONING_OUTPUT_TOKENS, _REASONING),
+        (metrics.GEN_AI_CLIENT_USAGE_CACHE_READ_INPUT_TOKENS, _CACHE_READ),
+        (metrics.GEN_AI_CLIENT_USAGE_CACHE_WRITE_INPUT_TOKENS, _CACHE_WRITE),
+        (metrics.GEN_AI_CLIENT_USAGE_REASONING_OUTPUT_TOKENS, _REASONING),
     )
     return [
-        Measure(m.GEN_AI_CLIENT_INFERENCE_DURATION, INFERENCE_DURATION),
-        Measure(m.GEN_AI_CLIENT_INFERENCE_TIME_TO_FIRST_CHUNK, INFERENCE_FIRST_CHUNK),
-        Measure(m.GEN_AI_CLIENT_INFERENCE_INPUT_TOKENS, _INPUT.counted),
-        Measure(m.GEN_AI_CLIENT_INFERENCE_OUTPUT_TOKENS, _OUTPUT.counted),
+        Measure(metrics.GEN_AI_CLIENT_INFERENCE_DURATION, INFERENCE_DURATION),
+        Measure(metrics.GEN_AI_CLIENT_INFERENCE_TIME_TO_FIRST_CHUNK, INFERENCE_FIRST_CHUNK),
+        Measure(metrics.GEN_AI_CLIENT_INFERENCE_INPUT_TOKENS, _INPUT.counted),
+        Measure(metrics.GEN_AI_CLIENT_INFERENCE_OUTPUT_TOKENS, _OUTPUT.counted),
         *(
             Measure(metric, name, {GEN_AI_TOKEN_MODALITY: modality})
             for metric, names in counters
