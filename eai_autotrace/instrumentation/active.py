@@ -64,7 +64,7 @@ class ActiveOperation:
 
     Attributes:
         is_recording: Whether its span is recorded.
-        is_measured: Whether somebody wants to know of its end: its span, or a metric.
+        is_measured: Whether its end is recorded, by its span or by a metric.
     """
 
     __slots__ = (
@@ -113,14 +113,14 @@ class ActiveOperation:
         self._token = attach(self.context)
 
     def leave(self) -> None:
-        """Give back the context that was current before `enter`. Same task, same frame."""
+        """Restore the context from before `enter`. Must run in the same task."""
         token, self._token = self._token, None
         if token is not None:
             try:  # noqa: SIM105 - costs less than `suppress`
                 detach(token)
             except Exception:  # noqa: BLE001, S110
-                # A coroutine that is closed elsewhere, as by the garbage collector: there is
-                # nothing to give back there.
+                # The coroutine is closed in another context, as by the garbage collector: there
+                # is nothing to restore there.
                 pass
 
     def step_in(self) -> None:
@@ -187,7 +187,7 @@ class ActiveOperation:
         self.end(described, at)
 
     def abandon(self) -> None:
-        """End the span of something that its owner let go of unfinished, or the process with it."""
+        """End an operation that will never finish: its owner is gone, or the process ends."""
         if not self.ended:
             self.end({EAI_OUTCOME: ABANDONED})
 
@@ -211,7 +211,7 @@ def _is_error(span: Any) -> bool:
 
 
 class _Noop(ActiveOperation):
-    """The null object: stands in where nothing is to be traced or starting failed."""
+    """The null object, for calls that are not traced or could not be started."""
 
     def __init__(self) -> None:
         tracing: Any = None

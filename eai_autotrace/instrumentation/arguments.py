@@ -50,7 +50,7 @@ class Parameter:
             raise ValueError(f"{function.__qualname__} has no parameter {name!r}")
         self.name = name
         keyword_only = parameters[name].kind is inspect.Parameter.KEYWORD_ONLY
-        # One that never is positional stands behind all positions.
+        # A keyword-only parameter stands behind all positions.
         self._position = sys.maxsize if keyword_only else list(parameters).index(name)
 
     def get(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
     from contextvars import Token
 
-# Without the functions around them, which only call them: a release that has it.
+# The runtime context itself, where the release has it: the public functions only call it.
 _runtime: Final[Any] = getattr(api, "_RUNTIME_CONTEXT", api)
 get_current: Final = _runtime.get_current
 attach: Final = _runtime.attach
@@ -48,7 +48,7 @@ def _keys_set_by(block: AbstractContextManager[Any]) -> tuple[str, ...]:
 (BAGGAGE_KEY,) = baggage.set_baggage("key", "value", ROOT)
 """The key of the baggage."""
 
-# The key of older releases, which other projects still set.
+# The key of older releases; other projects still set it.
 _SUPPRESSED_PLAINLY: Final = "suppress_instrumentation"
 _SUPPRESSED: Final = _keys_set_by(suppress_instrumentation())[0]
 _HTTP_SUPPRESSED: Final = _keys_set_by(suppress_http_instrumentation())[0]
@@ -66,7 +66,7 @@ def is_suppressed() -> bool:
 
 
 def is_http_suppressed() -> bool:
-    """Whether somebody who traces HTTP requests by other means has set OpenTelemetry's key for that."""
+    """Whether OpenTelemetry's key is set by which HTTP clients are told not to trace."""
     return bool(get_current().get(_HTTP_SUPPRESSED))
 
 
@@ -75,10 +75,10 @@ _T = TypeVar("_T")
 
 class Current(Generic[_T]):
     """
-    The operation of one kind that is current in a task, whatever spans are below it.
+    The current operation of one kind in a task; spans of other kinds may be below it.
 
     Args:
-        kind: What kind, as a name for the context variable.
+        kind: The kind; names the context variable.
     """
 
     __slots__ = ("_variable", "get", "set")
@@ -89,10 +89,10 @@ class Current(Generic[_T]):
         self.set: Callable[[_T | None], Token[_T | None]] = self._variable.set
 
     def reset(self, token: Token[_T | None] | None) -> None:
-        """Give back the one that was current before a ``set``. Same task, same frame."""
+        """Restore the one from before a ``set``. Must run in the same task."""
         if token is not None:
             try:  # noqa: SIM105 - costs less than `suppress`
                 self._variable.reset(token)
             except Exception:  # noqa: BLE001, S110
-                # A coroutine that is closed elsewhere, as by the garbage collector.
+                # The coroutine is closed in another context, as by the garbage collector.
                 pass

@@ -1,11 +1,11 @@
 """
-Exceptions that end an operation, as telemetry.
+How exceptions become ``error.type``, a span's event or a log record.
 
-The conventions of today have them as log records, those of yesterday as events of the span. Back
-ends of today show events beside the span and have no place for logs in a trace (Jaeger takes none
-at all), so events are the default here; ``OTEL_SEMCONV_EXCEPTION_SIGNAL_OPT_IN=logs`` changes that.
+The newest conventions record exceptions as log records, the older ones as events of the span. Back
+ends show events beside the span but few show logs in a trace (Jaeger takes none at all), so events
+are the default; ``OTEL_SEMCONV_EXCEPTION_SIGNAL_OPT_IN=logs`` changes that.
 
-Messages of exceptions quote what users sent, so a type and the lines of code are recorded, and the
+Messages of exceptions quote what users sent: the type and the lines of code are recorded, the
 message only where a setting asks for it.
 """
 
@@ -88,7 +88,7 @@ class Exceptions:
 
 
 def error_type(error: BaseException) -> Mapping[str, Any]:
-    """``error.type`` as the convention has it: the qualified class name, bare for built-ins."""
+    """``error.type`` by the convention: the qualified class name, bare for built-ins."""
     return {ERROR_TYPE: qualified(type(error))}
 
 
@@ -96,8 +96,8 @@ def is_cancellation(error: BaseException) -> bool:
     """
     Whether an exception ends an operation without being its failure.
 
-    True for ``asyncio.CancelledError``, ``trio.Cancelled`` and ``GeneratorExit``: all of them are
-    no ``Exception``. Told by that, as importing asyncio for it costs a start-up 20 ms.
+    True for ``asyncio.CancelledError``, ``trio.Cancelled`` and ``GeneratorExit``. None of them is an
+    ``Exception``, and that is what is tested: importing asyncio here would cost a start 20 ms.
     """
     return not isinstance(error, (Exception, KeyboardInterrupt, SystemExit))
 

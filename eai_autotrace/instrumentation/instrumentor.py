@@ -29,9 +29,9 @@ class Instrumentor(BaseInstrumentor):
     Traces one library. A subclass says which, and what of it.
 
     ``instrument()`` imports nothing of the library: each target is patched when the application
-    imports its module, or at once where it has. Settings are the process's; ``instrument(config=)``
-    takes others, ``tracer_provider=`` and ``meter_provider=`` other providers. A target that the installed version lacks is left
-    out, the others still work.
+    imports its module, or at once where it already has. Settings are the process's;
+    ``instrument(config=)`` takes others, ``tracer_provider=`` and ``meter_provider=`` other
+    providers. A target that the installed version lacks is left out; the others still work.
 
     Attributes:
         library: The requirement that the library must meet, such as ``"asyncpg >= 0.27"``; empty
@@ -44,7 +44,7 @@ class Instrumentor(BaseInstrumentor):
     targets: ClassVar[tuple[Target, ...]] = ()
 
     def __init__(self) -> None:
-        # One object for each class, made again on every call: keep what it knows.
+        # A singleton whose `__init__` runs on every call: keep its state.
         if "_patching" not in vars(self):
             self._patching: _Patching | None = None
 

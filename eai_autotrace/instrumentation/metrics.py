@@ -1,8 +1,8 @@
 """
 Measures of operations, recorded at their end whether their spans are sampled or not.
 
-A few values of low cardinality go with each measure. Operations with the same values share their
-series; see `series` for how those reach the SDK.
+Each value has a few attributes of low cardinality. Operations with the same attributes share a
+series; `series` passes its values to the SDK.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     Read = Callable[[], Iterable[tuple[float, Mapping[str, Any]]]]
 
-# The specification's default limit of a metric's series, and the attribute of what lies beyond.
+# The specification's default limit of a metric's series, and the attribute of those beyond it.
 MOST_SERIES: Final = 2000
 OVERFLOW: Final = {"otel.metric.overflow": True}
 _SECOND: Final = 1_000_000_000
@@ -39,10 +39,10 @@ class Measure:
     One value of an operation.
 
     Attributes:
-        metric: What it is recorded as.
-        value: The attribute of the operation that holds it; a number, to count operations; or
-            ``None`` for the operation's duration in seconds.
-        attributes: Attributes that all its values have.
+        metric: The metric that records it.
+        value: The attribute key that holds the value; a number, to count operations; or ``None``
+            for the operation's duration in seconds.
+        attributes: Attributes that every value has.
     """
 
     metric: Metric
@@ -53,14 +53,14 @@ class Measure:
 @dataclass(frozen=True)
 class Measures:
     """
-    The values of the operations of a target, and what goes with them.
+    What is measured of a target's operations, and the attributes of the values.
 
     Attributes:
         start_keys: The attribute keys of the values in `Operation.metric_values`, in the same order.
         end_keys: Attribute keys that are looked up in the attributes of the operation's end.
-        metrics: What is recorded at the end.
-        active: A metric that counts the operations under way, and how many of the names in
-            ``start_keys``, from the first one, go with it.
+        metrics: The values that are recorded at the end.
+        active: A metric that counts the operations under way, and how many of the ``start_keys``,
+            from the first one, are its attributes.
     """
 
     start_keys: tuple[str, ...]
@@ -73,8 +73,8 @@ class Recorder:
     """
     Records the measures of one target.
 
-    Its instruments are made at the first value: a process that only loads an application, to fork
-    its workers from, gets no metric reader and no thread of one.
+    Its instruments are made with the first value. A process that only loads an application, to fork
+    workers from, gets no metric reader and no thread.
 
     Args:
         measures: What is recorded.
@@ -91,7 +91,7 @@ class Recorder:
         self._measures = measures
         self._instruments: dict[Metric, Any] = {}
         values = [measure.value for measure in measures.metrics]
-        # A row has the duration, the numbers that always are the same, and the values by name.
+        # A row: the duration, the constant numbers, the values by attribute key.
         self._numbers = tuple(value for value in values if isinstance(value, int))
         self._values = tuple(dict.fromkeys(value for value in values if isinstance(value, str)))
         self._rows: dict[tuple[Any, ...], ValueRows] = {}
@@ -181,8 +181,8 @@ class Gauges:
     """
     The gauges of one instrumentor, however often it is activated.
 
-    OpenTelemetry makes an instrument once, asks what it was made with for good, and has no way to
-    take that back. So what reads it is kept here, and may be replaced.
+    OpenTelemetry never unregisters an instrument's callback. So one callback is registered, and
+    calls the function that was given last.
     """
 
     def __init__(self) -> None:
@@ -190,12 +190,12 @@ class Gauges:
 
     def observe(self, meter: Meter, metric: Metric, read: Read) -> None:
         """
-        Have a metric read whenever metrics are collected.
+        Read a metric whenever metrics are collected.
 
         Args:
-            meter: Whose metric it is.
+            meter: The instrumentor's meter.
             metric: An up-down counter.
-            read: Gives values and their attributes; nothing where there is nothing any more.
+            read: Gives values and their attributes.
         """
         reads = self._reads.setdefault(meter, {})
         is_made = metric.name in reads

@@ -23,12 +23,12 @@ if hasattr(os, "register_at_fork"):
 
 def end_open() -> None:
     """
-    End the operations that are still under way, as the process ends: in no order.
+    End the operations that are still under way when the process ends, in no order.
 
-    In a forked process those of its parent are under way there, and left alone here.
+    A forked process leaves those of its parent alone: they are under way there.
 
-    They are looked for among all objects, which takes 60 ms for a million of them, once. A list of
-    them would cost each operation 0.2 µs.
+    They are searched among all objects, once, which takes 60 ms for a million of them. Keeping a
+    list would cost each operation 0.2 µs.
     """
     for found in gc.get_objects():
         if issubclass(type(found), ActiveOperation) and not found.ended:

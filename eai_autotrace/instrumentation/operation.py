@@ -1,4 +1,4 @@
-"""What an instrumentor says about one call: the description of a span to be."""
+"""The description of one call, from which its span and its metrics are made."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ class Operation:
             is only called for a span that may be recorded. ``None`` values are left out.
         parent: The context to continue; ``None`` is the current one.
         links: Other spans this operation is about.
-        metric_values: The values of the names that the target's measures know from the start.
-        exception: The event's name for an exception that ends the operation, such as
-            ``http.server.request.exception``; ``None`` where it is recorded elsewhere: an exception
-            passes many operations, and the outermost one says that nobody handled it.
-        started: When it began, in nanoseconds since 1970, where it is described afterwards.
+        metric_values: The values of the measures' ``start_keys``.
+        exception: The event name under which an exception that ends the operation is recorded,
+            such as ``http.server.request.exception``. ``None`` for all but the outermost
+            operations: an exception passes many, and only there it is known to be unhandled.
+        started: When it began, in nanoseconds since 1970, if it is described afterwards.
     """
 
     name: str
@@ -49,7 +49,7 @@ class Operation:
 
 
 class KnownOperation(Operation):
-    """An operation whose attributes are a mapping without ``None``, which nobody changes."""
+    """An operation whose attributes are a mapping without ``None`` that is never changed."""
 
     __slots__ = ()
 

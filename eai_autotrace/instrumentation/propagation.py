@@ -1,8 +1,8 @@
 """
 Trace context in text headers, by the propagators that are configured.
 
-Nearly always these are OpenTelemetry's default, W3C Trace Context and Baggage, and all there is to
-read or write is one ``traceparent``. That is done here in a third of the time; everything else is
+Nearly always these are OpenTelemetry's default, W3C Trace Context and Baggage, and a single
+``traceparent`` is read or written. That is done here in a third of the time; everything else is
 left to the propagators. https://www.w3.org/TR/trace-context/#traceparent-header
 """
 
@@ -45,9 +45,9 @@ class Inject:
 
     Attributes:
         parameter: The parameter that holds the message's headers.
-        carry: Gets that argument (``None`` where left out) and the headers to add; gives the
-            argument to call with. The caller's own object stays as it is: a copy is given, unless
-            the object is made for this one call. Then it may be changed in place, and given.
+        carry: Gets that argument (``None`` if left out) and the headers to add; gives the argument
+            to call with. The caller's object must stay as it is, so this is a copy. An object that
+            was made for this one call may be changed and given instead.
     """
 
     parameter: str
@@ -56,10 +56,10 @@ class Inject:
 
 class Injection:
     """
-    Puts a trace context among the arguments of a function.
+    Puts the trace context into an argument of a function.
 
     Args:
-        inject: Where.
+        inject: The parameter that carries it.
         function: The function that will be called.
 
     Attributes:
@@ -87,12 +87,12 @@ class Injection:
 
 class PropagatorTraits(NamedTuple):
     """
-    What is known of a propagator.
+    A propagator and its properties.
 
     Attributes:
-        propagator: Itself.
+        propagator: The propagator.
         fields: The headers that it reads.
-        names: The same, as ASGI has them: lower case, in bytes.
+        names: The same headers as ASGI writes them: lower case, in bytes.
         is_standard: Whether it is OpenTelemetry's default.
     """
 
@@ -127,7 +127,7 @@ class _Current:
 
 
 current: Final = _Current()
-"""What is known of the propagator in use."""
+"""Gives the propagator in use, with its properties."""
 
 
 def inject(context: Context) -> dict[str, str]:
@@ -137,7 +137,7 @@ def inject(context: Context) -> dict[str, str]:
     if span is not None and BAGGAGE_KEY not in context and known.is_standard:
         trace, number, flags, state, is_valid = _parts(span.get_span_context())
         if is_valid and not state:
-            # Half of what an f-string takes.
+            # Takes half the time of an f-string.
             return {_PARENT: "00-%032x-%016x-%02x" % (trace, number, flags)}  # noqa: UP031
     headers: dict[str, str] = {}
     known.propagator.inject(headers, context)
@@ -148,8 +148,8 @@ def extract(headers: Mapping[Any, Any] | None) -> Context:
     """
     The context that a message's headers carry, and nothing of the current one.
 
-    It is empty where there is none, and where a propagator fails at what there is: headers are
-    anybody's, propagators are others' code.
+    It is empty if they carry none, and if a propagator raises: headers come from anywhere, and
+    propagators are foreign code.
 
     Args:
         headers: Names and values of any type; see `text_headers`.
@@ -197,7 +197,7 @@ def _text(value: Any) -> str | None:
 
 
 def _properties(context: Any) -> Any:
-    """The parts of a span's context that a header tells."""
+    """The parts of a span context that go into a header."""
     return (
         context.trace_id,
         context.span_id,
@@ -208,7 +208,7 @@ def _properties(context: Any) -> Any:
 
 
 def _is_known_layout() -> bool:
-    """Whether a span's context is the tuple of its parts, read in 0.5 us less."""
+    """Whether a span context is a tuple of its parts, which can be read in 0.5 µs less."""
     flags, state = TraceFlags(1), TraceState()
     try:
         return tuple(SpanContext(1, 2, True, flags, state)) == (1, 2, True, flags, state, True)  # noqa: FBT003
@@ -226,7 +226,7 @@ def _checked(trace: int, span: int, flags: TraceFlags) -> SpanContext:
 
 
 def _unchecked(trace: int, span: int, flags: TraceFlags) -> SpanContext:
-    """Half of what the class takes, which checks what is known to be good."""
+    """Takes half the time of the class, which validates parts that are known to be valid."""
     is_valid = trace != 0 and span != 0
     return tuple.__new__(SpanContext, (trace, span, True, flags, _NO_STATE, is_valid))
 

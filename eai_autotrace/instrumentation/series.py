@@ -1,10 +1,10 @@
 """
 The fast path of metrics: values wait, and go straight to the SDK's aggregations many at a time.
 
-That takes 1 us for a value of a histogram, which through the instrument takes 11 us. The first
-operation of every second goes through the instrument, and becomes the exemplar.
+A histogram's value takes 1 µs this way, and 11 µs through the instrument. The first operation of
+every second goes through the instrument and becomes the exemplar.
 
-It uses private names of the SDK. Where one is not as expected, the public instrument gets all values.
+This uses private names of the SDK. Where one is missing, the public instrument gets all values.
 """
 
 from __future__ import annotations
@@ -43,11 +43,11 @@ class ValueRows:
     """
     The values of operations with the same attributes: a row for each, a column for each series.
 
-    They are kept until there are many, or until they are collected. Kept by row, the nine values of
-    an LLM call take a tenth of the bytecode that they take one by one.
+    They wait until there are many, or until metrics are collected. As a row, the nine values of an
+    LLM call take a tenth of the bytecode that they take one by one.
 
     Args:
-        columns: The series, and where in a row its value is; ``None`` is none.
+        columns: Each series with the position of its value in a row. A value may be ``None``.
     """
 
     __slots__ = (
@@ -69,9 +69,9 @@ class ValueRows:
 
     def start_anew(self) -> None:
         """
-        Begin with nothing, as in a forked child: what waits is the parent's.
+        Begin with no values, as in a forked child: those that wait are the parent's.
 
-        The next value takes the whole way, by which the SDK learns that this process measures.
+        The next value goes through the instrument, which starts the child's metric reader.
         """
         self._waiting: deque[tuple[float | None, ...]] = deque()
         # The lock may be held by this very thread: a finalizer can run while rows are passed on.
@@ -88,7 +88,7 @@ class ValueRows:
         """
         if not self._is_collected:
             self._record_plainly(row, context)
-            # Values may wait from now on, if the SDK asks for them before it collects.
+            # Buffer from now on, if the SDK will call us before it collects.
             self._is_told = self._is_told or any(series.tell(self) for _, series in self._columns)
             self._is_collected = self._is_told
             return
@@ -104,7 +104,7 @@ class ValueRows:
             self.callback()
 
     def callback(self, _: object = None) -> tuple[()]:
-        """Pass on what waits. The SDK calls this before it collects, and expects measurements."""
+        """Pass on the waiting values. The SDK calls this before it collects; it gives none itself."""
         try:
             with self._emptying:
                 waiting = self._waiting
@@ -128,13 +128,12 @@ class Series:
     """
     One instrument with one set of attributes.
 
-    The SDK finds the aggregation of a value anew each time. Here it is found once, and again when
-    readers come or go. Where the SDK's inside is not as expected, every value goes through the
-    instrument, as other SDKs' do.
+    The SDK looks up the aggregation for every value. Here it is looked up once, and again when
+    readers come or go. With an SDK that differs inside, every value goes through the instrument.
 
     Args:
         instrument: A histogram, a counter or an up-down counter.
-        attributes: What goes with each value.
+        attributes: The attributes of each value.
     """
 
     __slots__ = (
@@ -157,7 +156,7 @@ class Series:
         self._storages: Any = None
 
     def tell(self, rows: Any) -> bool:
-        """Have the SDK tell when it is about to collect; whether it will."""
+        """Ask the SDK to call ``rows.callback`` before it collects; tells whether it will."""
         if self._consumer is None:
             return False
         try:
@@ -209,14 +208,14 @@ class Series:
         self._has_given_up = True
 
     def _find(self) -> None:
-        """Find the aggregations that the value just recorded went to."""
-        # A proxy of OpenTelemetry's API has a real one as soon as a provider is set.
+        """Look up the aggregations that the value just recorded went to."""
+        # The API's proxy has a real instrument once a provider is set.
         instrument = getattr(self._instrument, "_real_instrument", None) or self._instrument
         try:
             consumer = instrument._measurement_consumer  # noqa: SLF001
             storages = consumer._reader_storages  # noqa: SLF001
             self._aggregations = tuple(_aggregations(instrument, storages, self._attributes))
-            # Many values of a sum are one; a view may have made something else of a counter.
+            # Values of a sum may be added up first. A view may have turned a counter into another.
             self._is_sum = all(_is_sum(aggregate) for aggregate in self._aggregations)
         except Exception:  # noqa: BLE001 - the SDK's inside is not as expected, or not its own
             return
@@ -225,7 +224,7 @@ class Series:
 
 
 class _Value:
-    """As much of a measurement as an aggregation looks at."""
+    """The part of a measurement that aggregations read."""
 
     __slots__ = ("value",)
 

@@ -15,7 +15,7 @@ from eai_autotrace.instrumentation.active import NOOP, ActiveOperation
 from eai_autotrace.instrumentation.context import SPAN_KEY, get_current, suppresses
 from eai_autotrace.instrumentation.errors import Exceptions, error_type
 from eai_autotrace.instrumentation.metrics import Recorder
-from eai_autotrace.instrumentation.open_operations import end_open  # noqa: F401 - for the process's end
+from eai_autotrace.instrumentation.open_operations import end_open  # noqa: F401 - the end of the process looks it up
 from eai_autotrace.patching.guard import report
 from eai_autotrace.semconv.attributes import SCHEMA_URL
 
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     Attributes = Mapping[str, Any]
 
 DEFAULTS: Final = Config()
-"""The settings where nobody has set any."""
+"""The default settings."""
 
 
 class Tracing:
@@ -83,7 +83,7 @@ class Tracing:
         recorder: Recorder | None = None,
         operation_class: Callable[..., ActiveOperation] = ActiveOperation,
     ) -> ActiveOperation:
-        """Start what was described. The caller is inside a guard and decides about the context."""
+        """Start an operation. The caller guards this, and enters its context or not."""
         ambient = get_current()
         if operation is None or (ambient and suppresses(ambient)):
             return NOOP
@@ -104,7 +104,7 @@ class Tracing:
             )
         else:
             if self._is_proxy and _has_provider():
-                # It was set after this library was instrumented.
+                # The provider was set after this library was instrumented.
                 self._find_tracer()
                 return self.start(operation, recorder, operation_class)
             span = self._tracer.start_span(
@@ -121,7 +121,7 @@ class Tracing:
     def _find_tracer(self) -> None:
         self._tracer = trace.get_tracer(self._scope, __version__, self._tracer_provider, SCHEMA_URL)
         self._is_proxy = isinstance(self._tracer, trace.ProxyTracer)
-        # A tracer that decides without attributes has a start that asks for them afterwards.
+        # Our tracer can decide without the attributes, and asks for them only if it samples.
         self._start_described: Any = getattr(self._tracer, "start_described", None)
         self.is_lean = self._start_described is not None
 
@@ -141,7 +141,7 @@ class Tracing:
             what: The activity, for the report of a failure.
             patch: Nothing is started once it is removed.
             measures: What is measured of each operation.
-            operation_class: Makes what is started: a subclass, or a partial of one.
+            operation_class: A subclass of `ActiveOperation`, or a partial of one.
         """
         recorder = self.recorder(measures)
 

@@ -138,9 +138,9 @@ def _call(rpc: Any, method_name: str, *_: object, **__: object) -> Operation:
 
 def _failed(_: Any, exception: BaseException) -> None:
     """The pattern catches what a method raises, and makes a reply of it."""
-    handling = CURRENT.get()
-    if handling is not None:
-        handling.failure = exception
+    processing = CURRENT.get()
+    if processing is not None:
+        processing.failure = exception
 
 
 def _transaction(step: str, channel: Any, *_: object, **__: object) -> Operation:

@@ -31,24 +31,24 @@ BELOW: Final = "/{path}"
 """What ends the template of a route that takes all paths below it."""
 
 
-def route(exchange: ServerOperation, found: Any, scope: Scope) -> None:
+def route(request: ServerOperation, found: Any, scope: Scope) -> None:
     """Of the route that answers, the template is what groups requests; real values are not."""
     # FastAPI's handles a request by Starlette's: the same route comes twice.
-    if exchange.found is not found:
-        exchange.found = found
-        exchange.route = exchange.prefix + _template(found, scope)
+    if request.found is not found:
+        request.found = found
+        request.route = request.prefix + _template(found, scope)
 
 
-def _mount(exchange: ServerOperation, mount: Any, scope: Scope) -> None:  # noqa: ARG001
+def _mount(request: ServerOperation, mount: Any, scope: Scope) -> None:  # noqa: ARG001
     """A mount's template goes before those of its routes; without routes, all below is one."""
-    exchange.pass_mount(mount, mount.path)
+    request.pass_mount(mount, mount.path)
     if not mount.routes:
-        exchange.route = exchange.prefix + BELOW
+        request.route = request.prefix + BELOW
 
 
-def _host(exchange: ServerOperation, host: Any, scope: Scope) -> None:  # noqa: ARG001
+def _host(request: ServerOperation, host: Any, scope: Scope) -> None:  # noqa: ARG001
     """A host's template is no part of the path."""
-    exchange.pass_mount(host, "")
+    request.pass_mount(host, "")
 
 
 def _template(found: Any, scope: Scope) -> str:
@@ -74,15 +74,15 @@ def _redirect(*_: object, **__: object) -> None:
         frame = frame.f_back
     if "redirect_scope" in frame.f_code.co_varnames:
         known = frame.f_locals
-        exchange = server_operation_of(known["scope"])
-        if exchange is not None:
+        request = server_operation_of(known["scope"])
+        if request is not None:
             found = known["route"]
             # FastAPI >= 0.137 has included routers among the routes, which do not keep what matched.
             while hasattr(found, "effective_candidates"):
                 _, _, route, context = found._match(known["redirect_scope"])  # noqa: SLF001
                 found = getattr(context, "starlette_route", None) or context or route
             is_mount = hasattr(found, "routes")
-            exchange.route = exchange.prefix + (found.path if is_mount else found.path_format)
+            request.route = request.prefix + (found.path if is_mount else found.path_format)
 
 
 # Both instrumentors have them: each is complete when the other is switched off.

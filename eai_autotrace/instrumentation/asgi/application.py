@@ -1,8 +1,8 @@
 """
 ASGI servers: one span for each request and for each WebSocket connection.
 
-What is learnt on the way, such as the route, is kept in an object in the ASGI scope: middleware may
-hand on a copy of the scope, and run the endpoint in another task, but the object stays the same.
+The operation stands in the ASGI scope, where routes find it. Middleware may pass on a copy of the
+scope and run the endpoint in another task: the operation in it stays the same object.
 
 The wrappers have the signature of an ASGI application: servers call a class or an application
 without arguments to find out what it is, and expect a ``TypeError`` at once.
@@ -40,9 +40,9 @@ _KEY = "eai_autotrace.request"
 
 
 def server_operation_of(scope: Scope) -> ServerOperation | None:
-    """The exchange under way that an ASGI scope, or a copy of it, belongs to."""
-    exchange: ServerOperation | None = scope.get(_KEY)
-    return None if exchange is None or exchange.ended else exchange
+    """The operation under way of an ASGI scope, or of a copy of it."""
+    active: ServerOperation | None = scope.get(_KEY)
+    return None if active is None or active.ended else active
 
 
 @dataclass(frozen=True)
@@ -54,7 +54,7 @@ class WebSocketSettings:
         describe: Gets the application and the ASGI scope of a connection.
         measures: What is measured of each connection.
         is_traced_in_messages: Whether each message is a span.
-        known_exceptions: What exceptions mean that end a connection.
+        known_exceptions: Exceptions that end a connection without being its failure.
     """
 
     describe: Callable[[Any, Scope], Operation | None]
@@ -72,10 +72,10 @@ class AsgiApplication(Target):
 
     Attributes:
         describe: Gets the application and the ASGI scope of an HTTP request. Gives ``None`` for
-            what gets no span.
+            a request without a span.
         measures: What is measured of each request.
-        prepare: Gets the application, the ASGI scope, of WebSockets and the lifespan too, and the
-            server's ``send``, where the call gets no span; gives the ``send`` to use.
+        prepare: Called where there is no span, also for WebSockets and the lifespan. Gets the
+            application, the ASGI scope and the server's ``send``; gives the ``send`` to use.
         hook: The user's function, called with the span and the scope of each request.
         responses: What is done when a response begins.
         websockets: WebSocket connections, where they are traced.
@@ -96,41 +96,41 @@ class AsgiApplication(Target):
 
         @wraps(patch.original)
         async def wrapper(app: Any, scope: Scope, receive: Receive, send: Send) -> None:
-            exchange: Any = NOOP
+            active: Any = NOOP
             try:
                 outer = scope.get(_KEY)
                 if outer is None or outer.ended:
                     start: Callable[..., Any] = starters.get(scope["type"], _start_nothing)
-                    exchange = start((app, scope), {})
-                    if exchange is not NOOP:
-                        scope[_KEY] = exchange
+                    active = start((app, scope), {})
+                    if active is not NOOP:
+                        scope[_KEY] = active
             except Exception:  # noqa: BLE001 - no scope as ASGI has it: the application says so
-                exchange = NOOP
-            if exchange is NOOP:
+                active = NOOP
+            if active is NOOP:
                 if prepare is not None:
                     send = prepare(app, scope, send)
                 await patch.original(app, scope, receive, send)
                 return
-            exchange.enter()
+            active.enter()
             if hook is not None:
-                hook(exchange.span, scope)
+                hook(active.span, scope)
             try:
-                await patch.original(app, scope, *exchange.connect(scope, receive, send))
+                await patch.original(app, scope, *active.connect(scope, receive, send))
             except BaseException as error:
                 scope.pop(_KEY, None)
-                exchange.leave()
-                exchange.finish(error)
+                active.leave()
+                active.finish(error)
                 raise
-            # The server's functions know the scope: a cycle would wait for the garbage collector.
+            # The server's functions refer to the scope: without this, a cycle would be left.
             scope.pop(_KEY, None)
-            exchange.leave()
-            if not exchange.ended:
-                exchange.finish()
+            active.leave()
+            if not active.ended:
+                active.finish()
 
         return wrapper
 
     def _starters(self, patch: Patch, tracing: Tracing) -> dict[str, Callable[..., Any]]:
-        """What starts an operation, by the type of the scope."""
+        """The functions that start operations, by the type of the ASGI scope."""
         what = f"tracing {self.module} {self.path}"
         request = partial(HttpRequest, responses=self.responses)
         start: Any = tracing.starter(self.describe, what, patch, self.measures, request)
@@ -173,7 +173,8 @@ class Step(Target):
     An ASGI function that a request passes through, which gets no span of its own.
 
     Attributes:
-        notice: Gets the request, the application and the ASGI scope, for what it can learn.
+        notice: Gets the operation, the route and the ASGI scope; sets what they tell, such as
+            the route's template.
     """
 
     notice: Callable[[ServerOperation, Any, Scope], None]
@@ -189,9 +190,9 @@ class Step(Target):
         @wraps(patch.original)
         async def wrapper(app: Any, scope: Scope, receive: Receive, send: Send) -> None:
             try:
-                exchange = scope.get(_KEY)
-                if exchange is not None and not exchange.ended and patch.active:
-                    notice(exchange, app, scope)
+                active = scope.get(_KEY)
+                if active is not None and not active.ended and patch.active:
+                    notice(active, app, scope)
             except Exception as failure:  # noqa: BLE001 - the boundary
                 report(what, failure)
             await patch.original(app, scope, receive, send)

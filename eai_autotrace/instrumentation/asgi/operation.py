@@ -1,4 +1,4 @@
-"""What an HTTP request and a WebSocket connection have in common."""
+"""What HTTP requests and WebSocket connections have in common."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ if TYPE_CHECKING:
 @dataclass(frozen=True)
 class KnownExceptions:
     """
-    Exceptions that a server framework raises for what is no failure of the application.
+    Exceptions of a server framework that are no failures of the application.
 
-    By name, without the module: importing them would import the framework.
+    They are class names without the module: importing the classes would import the framework.
 
     Attributes:
-        answers: Those that are an answer. The conventions say not to record them.
-        disconnects: Those that say that the client has gone.
+        answers: Exceptions that are a normal response, which the conventions do not record.
+        disconnects: Exceptions by which the application learns that the client has gone.
     """
 
     answers: frozenset[str] = frozenset()
@@ -42,16 +42,16 @@ NONE_KNOWN: Final = KnownExceptions()
 
 class ServerOperation(ActiveOperation):
     """
-    What a client and the application exchange: an HTTP request, or a WebSocket connection.
+    An HTTP request or a WebSocket connection under way.
 
     Attributes:
-        route: The template of the route that answers, mounts included; ``None`` while not known.
+        route: The template of the matching route, with its mounts; ``None`` until one matches.
         prefix: The templates of the mounts passed so far.
-        found: The route itself.
-        known_exceptions: What exceptions mean that end it.
+        found: The route object itself.
+        known_exceptions: Exceptions that end it without being its failure.
     """
 
-    # As most leave them: nothing is set that stays so.
+    # Defaults of the class: most requests set none of them.
     route: str | None = None
     prefix = ""
     found: Any = None
@@ -68,12 +68,12 @@ class ServerOperation(ActiveOperation):
             self.prefix += path
 
     def connect(self, scope: Scope, receive: Receive, send: Send) -> tuple[Receive, Send]:  # noqa: ARG002
-        """What the application is to call instead of the server's functions."""
+        """The ``receive`` and ``send`` to call the application with."""
         self._receive, self._send = receive, send
         return self.receive, self.send
 
     def in_spans(self, what: str, function: Callable[..., Awaitable[Any]]) -> Callable[..., Any]:
-        """A function whose every call is a span below this one."""
+        """A function whose every call is a child span."""
 
         async def traced(*args: Any, **kwargs: Any) -> Any:
             active: ActiveOperation = NOOP
@@ -98,7 +98,7 @@ class ServerOperation(ActiveOperation):
         raise NotImplementedError
 
     def finish(self, error: BaseException | None = None) -> None:
-        """End the span, with the route in its name and all that has been learnt."""
+        """End the span, with the route in its name and the attributes of the response."""
         if self.ended:
             return
         if type(error).__name__ in self.known_exceptions.answers:
@@ -110,7 +110,7 @@ class ServerOperation(ActiveOperation):
             self.fail(error, attributes, self._last_byte)
 
     def abandon(self) -> None:
-        """End the span of a request that is not answered yet, and never will be."""
+        """End the span of a request that will never be answered."""
         if not self.ended:
             self.end({EAI_OUTCOME: ABANDONED, **self._described(None)}, self._last_byte)
 
@@ -130,7 +130,7 @@ class ServerOperation(ActiveOperation):
 
 
 def leaves(error: BaseException) -> list[BaseException]:
-    """The exceptions in a group, at any depth; otherwise the exception itself."""
+    """The exceptions in an exception group, at any depth; else the exception itself."""
     members = getattr(error, "exceptions", None)
     if not isinstance(members, tuple):
         return [error]

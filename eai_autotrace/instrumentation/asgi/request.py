@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
 _SERVER_ERROR: Final = 500
 _DISCONNECTED: Final = "disconnected"
-# What ends a response besides its body: a file that the server sends, and trailers.
+# Messages besides the body's last part that end a response: a file that the server sends, trailers.
 _FILE: Final = "http.response.pathsend"
 _OTHER_LAST: Final = frozenset({_FILE, "http.response.trailers"})
 # To HEAD, servers send no body, whatever the application does.
@@ -46,12 +46,12 @@ _BODILESS: Final = "HEAD"
 @dataclass(frozen=True)
 class ResponseSettings:
     """
-    What is done with the message that begins a response.
+    What is done when a response begins.
 
     Attributes:
-        describe: Gives attributes of it.
-        extend: Gives headers to add to it.
-        hook: The user's function.
+        describe: Gets the ASGI message; gives attributes.
+        extend: Gets the operation; gives headers to add to the response.
+        hook: The user's function, called with the span and the ASGI message.
         is_traced_in_parts: Whether each part that is sent or received is a span.
         are_sizes_measured: Whether a metric wants the sizes of bodies.
         known_exceptions: What exceptions mean that end a request.
@@ -66,7 +66,7 @@ class ResponseSettings:
 
     @cached_property
     def is_plain(self) -> bool:
-        """Whether nothing of a response matters but its status where no span is recorded."""
+        """Whether only the status of a response matters where no span is recorded."""
         return not (self.extend or self.hook or self.are_sizes_measured)
 
 
@@ -97,7 +97,7 @@ class HttpRequest(ServerOperation):
             self._receive, self._send = receive, send
             return self.receive, self.send_unrecorded
         if self.responses.hook is not None:
-            # Only then: the scope has this object, and a cycle waits for the garbage collector.
+            # Only for a recorded span: the scope refers to this object, and this to the scope.
             self._scope = scope
         if self.responses.is_traced_in_parts and self.is_recording:
             receive, send = self.in_spans("receive", receive), self.in_spans("send", send)
@@ -105,7 +105,7 @@ class HttpRequest(ServerOperation):
         return self.receive, self.send
 
     def send_unrecorded(self, message: Message) -> Awaitable[None]:
-        """Send a part of a response of which only the status and the duration are wanted."""
+        """Send a part of a response; note its status, which the metrics need."""
         try:
             kind = message["type"]
             if kind == "http.response.start":
@@ -126,7 +126,7 @@ class HttpRequest(ServerOperation):
             if message["type"] == "http.request":
                 self._received += len(message.get("body") or b"")
             elif message["type"] == "http.disconnect" and self._last_byte is None:
-                # A server that closes connections tells so while it takes the last part.
+                # A server that closes the connection says so while the last part is sent.
                 self._gone_at_end = self._is_ending
                 self._gone = not self._is_ending
         except Exception as failure:  # noqa: BLE001 - the boundary
@@ -134,7 +134,7 @@ class HttpRequest(ServerOperation):
         return message
 
     def send(self, message: Message) -> Awaitable[None]:
-        """Send a part of the response. A plain function: a coroutine less for each part."""
+        """Send a part of the response. Not ``async``: that would make a coroutine more per part."""
         try:
             kind = message["type"]
             if kind == "http.response.body":
@@ -156,7 +156,7 @@ class HttpRequest(ServerOperation):
         self._is_ending = True
         await self._send(message)
         self._last_byte = time_ns()
-        # Whoever answers an exception with 5xx raises it again: then it belongs to the span.
+        # A middleware that answers an exception with 5xx raises it again: it belongs to the span.
         if (self._status or 0) < _SERVER_ERROR:
             self.finish()
 
@@ -193,9 +193,9 @@ class HttpRequest(ServerOperation):
 
     def _is_gone(self, error: BaseException | None) -> bool:
         """
-        Whether it ended because the client has gone, not because the application failed.
+        Whether the client has disconnected, which is no failure of the application.
 
-        Of that, applications get to know in many ways, and may send an answer to nobody then.
+        Disconnects surface as several exception types, and as responses that nobody receives.
         """
         if error is None:
             return self._gone
@@ -207,5 +207,5 @@ class HttpRequest(ServerOperation):
 
 
 def _may_be_gone(error: BaseException) -> bool:
-    """Whether an exception is what a server raises, or a cancellation, once the client has gone."""
+    """Whether servers raise this exception, or a cancellation, when the client disconnects."""
     return isinstance(error, OSError) or not isinstance(error, Exception)

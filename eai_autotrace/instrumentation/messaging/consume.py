@@ -1,7 +1,8 @@
 """
-Message handlers: one span for each message, from handing it over until it is handled.
+Consumers: one span for each message, from its delivery to the application until it is processed.
 
-`ConsumerCallback` is for callbacks that the application registers, `MessageIterator` for iterators that it loops over.
+`ConsumerCallback` is for callbacks that the application registers, `MessageIterator` for iterators
+that it loops over.
 """
 
 from __future__ import annotations
@@ -40,15 +41,15 @@ class ConsumerCallback(Target):
     """
     An ``async`` function that registers a callback for messages.
 
-    The library runs the callback in a task of its own, or in a context copied for it. That context
-    is the one of whoever opened the connection; the callback gets a fresh one.
+    The library runs the callback in a task whose context is a copy of the one in which the
+    connection was opened. The callback gets an empty context instead.
 
     Attributes:
         parameter: The parameter that takes the callback.
         describe: Gets the object the function was called on and the message.
-        skip: Tells callbacks apart that are the library's own.
+        skip: Tells whether a callback is the library's own, which is not traced.
         measures: What is measured of each message.
-        hook: Called with the span and the message when its handling begins.
+        hook: Called with the span and the message when its processing begins.
     """
 
     parameter: str
@@ -105,7 +106,7 @@ def _traced(
 
 
 def _end(active: ActiveOperation, *_: object) -> None:
-    """A callback has returned. The message may be in other hands."""
+    """A callback has returned; it may have passed the message to another task."""
     if isinstance(active, ActiveProcess):
         active.hand_on()
     else:
@@ -115,18 +116,18 @@ def _end(active: ActiveOperation, *_: object) -> None:
 @dataclass(frozen=True)
 class MessageIterator(Target):
     """
-    The ``__anext__`` of an iterator of messages: the loop's body is the handling.
+    The ``__anext__`` of an iterator of messages: the loop's body processes them.
 
-    The span of one message ends when the next one is asked for, when `MessageIteratorEnd` sees the iterator
-    closed, or when the iterator is collected. Until then it is current in the loop's task. Of an
-    iterator that nobody will close, as far as is known, it ends when the message is settled: a loop
-    that is left by ``break`` tells nobody. It stays current all the same, as a loop may settle
-    first and work afterwards.
+    The span of a message ends when the next one is requested, when `MessageIteratorEnd` sees the
+    iterator closed, or when the iterator is collected. Until then it is current in the loop's task.
+    Where the iterator is not the manager of an ``async with``, nothing tells that a loop was left by
+    ``break``: the span then ends when the message is settled. It stays current all the same, as a
+    loop may settle first and work afterwards.
 
     Attributes:
         describe: Gets the iterator and the message.
         measures: What is measured of each message.
-        hook: Called with the span and the message when its handling begins.
+        hook: Called with the span and the message when its processing begins.
     """
 
     describe: Callable[[Any, Any], Operation | None]
@@ -157,8 +158,8 @@ class MessageIteratorEnd(Target):
     """
     A method, such as ``"QueueIterator.close"``, that ends an iterator of messages.
 
-    With it the processing of the last one ends. What the method is given tells a failed loop: an
-    exception among the arguments of an ``__aexit__`` is the message's.
+    It ends the processing of the last message. An exception among the arguments of an
+    ``__aexit__`` is the failure of that message's processing.
     """
 
     def wrapper(self, patch: Patch, tracing: Tracing) -> Callable[..., Any]:  # noqa: ARG002
@@ -173,12 +174,12 @@ class MessageIteratorEnd(Target):
 
 
 def announce_end(iterator: Any) -> None:
-    """Tell that an iterator's end will be seen, as it is the manager of an ``async with``."""
+    """Note that an iterator is the manager of an ``async with``, so its end will be seen."""
     vars(iterator)[_ENDS] = True
 
 
 class _Item:
-    """A message in the hands of a loop; ends by itself when its iterator is collected."""
+    """The message that a loop processes; ends by itself when its iterator is collected."""
 
     __slots__ = ("active",)
 
@@ -195,7 +196,7 @@ class _Item:
             active.fail(error)
 
     def __del__(self) -> None:
-        # Also where it has ended: what was settled first is current still.
+        # Also where it has ended: a message that was settled early is still current.
         self.active.step_out()
         if not self.active.ended:
             self.active.abandon()

@@ -1,4 +1,4 @@
-"""The handling of one message: the operation that callbacks, loops and blocks have in common."""
+"""The processing of one message: the operation that callbacks, loops and blocks share."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ CURRENT: Final[Current[ActiveProcess]] = Current("process")
 @dataclass(slots=True)
 class ProcessOperation(Operation):
     """
-    The handling of one message, described.
+    The description of the processing of one message.
 
     Other than an `Operation`, it has no attributes that are ``None``.
 
@@ -55,15 +55,14 @@ class ProcessOperation(Operation):
 
 class ActiveProcess(ActiveOperation):
     """
-    The handling of a message under way.
+    The processing of a message under way.
 
     Attributes:
-        settlement: How the message was settled; ``None`` where messages are not, or it is not yet
-            known.
-        failure: An exception of the handling that the application, or the library, has caught.
-        is_until_settled: Whether the handling is over when the message is settled.
-        returned: When the code returned that the message was handed to, in nanoseconds since 1970;
-            ``None`` before, and where it had settled the message by then.
+        settlement: How the message was settled; ``None`` where its library has no settlement.
+        failure: An exception of the processing that the application, or the library, has caught.
+        is_until_settled: Whether the processing ends with the settlement.
+        returned: When the callback returned without having settled the message, in nanoseconds
+            since 1970; else ``None``.
     """
 
     __slots__ = ("_is_kept", "failure", "is_until_settled", "returned", "settlement")
@@ -83,17 +82,17 @@ class ActiveProcess(ActiveOperation):
             keep(operation.channel, operation.tag, Delivery(operation.queue, self))
 
     def settled(self, how: str) -> None:
-        """Take note of how the message is settled."""
+        """Note how the message is settled."""
         self.settlement = how
         if self.is_until_settled:
             self.end()
 
     def hand_on(self) -> None:
         """
-        End it as the code returns that the message was handed to, unless that has not settled it.
+        End it with the return of the callback, unless the message is not settled yet.
 
-        Then others have the message: a worker that takes it from a queue, or whoever settles many
-        at once. It is handled until it is settled.
+        Then another task has the message, such as a worker behind a queue: it is processed until it
+        is settled.
         """
         if self.settlement == UNSETTLED and self._is_kept and not self.ended:
             self.returned = time_ns()
@@ -102,20 +101,20 @@ class ActiveProcess(ActiveOperation):
             self.end()
 
     def forget(self) -> None:
-        """End it, if only the settlement is waited for: that will not be known any more."""
+        """End it, if it waits for the settlement: nothing will tell that any more."""
         self._is_kept = False
         if self.returned is not None:
             self.end(at=self.returned)
 
     def abandon(self) -> None:
-        """End it as unfinished, or at the return of the code that the message was handed to."""
+        """End it as unfinished, or at the time the callback returned."""
         if self.returned is None:
             super().abandon()
         else:
             self.end(at=self.returned)
 
     def end(self, attributes: Mapping[str, Any] | None = None, at: int | None = None) -> None:
-        """End it: with the settlement, and as failed where a failure is known."""
+        """End it, with the settlement, and with the exception that was caught, if any."""
         if self.ended:
             return
         failure, self.failure = self.failure, None
@@ -126,7 +125,7 @@ class ActiveProcess(ActiveOperation):
         super().end({**attributes, **settlement} if attributes else settlement, at)
 
 
-def starter(  # noqa: PLR0913, PLR0917 - what makes a handling
+def starter(  # noqa: PLR0913, PLR0917 - all of it makes the operation
     tracing: Tracing,
     describe: Callable[..., Operation | None],
     what: str,
@@ -135,7 +134,7 @@ def starter(  # noqa: PLR0913, PLR0917 - what makes a handling
     hook: Callable[..., None] | None,
 ) -> Start:
     """
-    A guarded start for the handling of messages.
+    A guarded start for the processing of messages.
 
     Args:
         tracing: The instrumentor's.

@@ -1,9 +1,8 @@
 """
-Blocks: ``async with`` statements around the handling of a message.
+Blocks: ``async with`` statements around the processing of a message.
 
-A block belongs to the message's handling where there is one: it runs in that one's span, in
-whatever task it is. Where there is none, as the application has fetched the message itself, the
-block is the handling.
+Where the message is being processed already, as in a callback, the block runs in that span, in
+whichever task it is. A message that the application has fetched itself is processed by the block.
 """
 
 from __future__ import annotations
@@ -34,13 +33,13 @@ _STAY: Final = "__eai_stay__"
 @dataclass(frozen=True)
 class ProcessBlock(Target):
     """
-    The ``__aenter__`` of a manager that surrounds the handling of a message.
+    The ``__aenter__`` of a manager that surrounds the processing of a message.
 
     Attributes:
-        find: Gets the manager; gives what is known of its message.
-        describe: Gets what is known of the message, the manager, and the message.
-        measures: What is measured of each handling that a block is.
-        hook: Called with the span and the message when such a handling begins.
+        find: Gets the manager; gives its message's delivery.
+        describe: Gets the delivery, the manager and the message.
+        measures: What is measured where the block is the processing.
+        hook: Called with the span and the message where the block is the processing.
     """
 
     find: Callable[[Any], Delivery | None]
@@ -86,15 +85,15 @@ class ProcessBlockEnd(Target):
         def notice_failure(manager: Any, error: BaseException) -> None:
             with guard(what):
                 delivery = self.find(manager) if patch.active else None
-                if delivery is not None and delivery.handling is not None:
-                    delivery.handling.failure = error
+                if delivery is not None and delivery.processing is not None:
+                    delivery.processing.failure = error
 
         @wraps(patch.original)
         async def wrapper(manager: Any, *args: Any, **kwargs: Any) -> Any:
             stay: _Stay | None = vars(manager).pop(_STAY, None)
             error = error_in(args, kwargs)
             if error is not None:
-                # Before the message is settled, which may end its handling.
+                # Before the message is settled, which may end its processing.
                 notice_failure(manager, error)
             try:
                 result = await patch.original(manager, *args, **kwargs)
@@ -109,40 +108,40 @@ class ProcessBlockEnd(Target):
 
 class _Stay:
     """
-    The time in a block that is a handling, or in another task than the handling's.
+    The time in a block that is the processing, or that runs in another task than it.
 
     Attributes:
-        handling: The handling that the block belongs to.
-        is_own: Whether the block is the handling.
-        outer: The context outside of the block.
+        processing: The processing that the block belongs to.
+        is_own: Whether the block is the processing.
+        outer: The context around the block, restored at its end.
     """
 
-    __slots__ = ("handling", "is_own", "outer")
+    __slots__ = ("is_own", "outer", "processing")
 
-    def __init__(self, handling: ActiveProcess, *, is_own: bool) -> None:
-        self.handling = handling
+    def __init__(self, processing: ActiveProcess, *, is_own: bool) -> None:
+        self.processing = processing
         self.is_own = is_own
         self.outer = get_current()
-        attach(handling.context)
+        attach(processing.context)
 
     def end(self, error: BaseException | None) -> None:
-        if get_current().get(SPAN_KEY) is self.handling.span:
+        if get_current().get(SPAN_KEY) is self.processing.span:
             attach(self.outer)
         if self.is_own:
             if error is None:
-                self.handling.end()
+                self.processing.end()
             else:
-                self.handling.fail(error)
+                self.processing.fail(error)
 
 
 def _enter(manager: Any, message: Any, delivery: Delivery, start: Start) -> None:
-    handling = cast("ActiveProcess | None", delivery.handling)
-    if handling is None:
+    processing = cast("ActiveProcess | None", delivery.processing)
+    if processing is None:
         begun = start((delivery, manager, message), {})
         if isinstance(begun, ActiveProcess):
             vars(manager)[_STAY] = _Stay(begun, is_own=True)
-    elif get_current().get(SPAN_KEY) is not handling.span:
-        vars(manager)[_STAY] = _Stay(handling, is_own=False)
+    elif get_current().get(SPAN_KEY) is not processing.span:
+        vars(manager)[_STAY] = _Stay(processing, is_own=False)
 
 
 def _leave(stay: _Stay | None, error: BaseException | None) -> None:

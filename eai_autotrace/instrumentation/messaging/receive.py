@@ -61,7 +61,7 @@ class ActiveReceive(ActiveOperation):
         self._is_empty = is_empty
 
     def found(self, received: ReceivedMessage | None) -> None:
-        """End it with what it has fetched."""
+        """End it with the message, or as empty."""
         if received is None:
             self.end(_EMPTY)
             return
@@ -96,9 +96,8 @@ class Receive(Target):
 
     Attributes:
         describe: Has the signature of the function.
-        received: Gets what the call returned, and then the arguments; ``None`` where that is no
-            message.
-        is_empty: Tells an exception that says that there is none.
+        received: Gets the call's result and its arguments; gives the message, or ``None``.
+        is_empty: Tells whether an exception means that there is no message.
         measures: What is measured of each call.
         count: What is measured of each message, with the same values.
     """

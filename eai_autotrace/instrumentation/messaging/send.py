@@ -29,19 +29,19 @@ if TYPE_CHECKING:
     from eai_autotrace.patching.patch import Patch
 
 CURRENT: Final[Current[ActiveSend]] = Current("send")
-"""The message that is being sent, while its innermost function has not been called."""
+"""The message that is being sent, until the innermost function is called."""
 
 
 @dataclass(slots=True)
 class SendOperation(Operation):
     """
-    The sending of one message, described.
+    The description of the sending of one message.
 
     Other than an `Operation`, it has no attributes that are ``None``.
 
     Attributes:
-        is_private: Whether the argument that carries the trace context is made for this call alone:
-            then the context goes into it, and not into a copy.
+        is_private: Whether the argument that carries the trace context was made for this call
+            alone. The context then goes into it, and not into a copy.
     """
 
     is_private: bool = False
@@ -53,12 +53,12 @@ class SendOperation(Operation):
 
 class ActiveSend(ActiveOperation):
     """
-    A message on its way.
+    The sending of a message under way.
 
     Attributes:
         is_carried: Whether the message has the trace context.
-        is_private: As that of `SendOperation`.
-        sent: What the innermost function got as the argument that carries it.
+        is_private: As in `SendOperation`.
+        sent: The argument with the trace context that the innermost function got.
     """
 
     __slots__ = ("_describe_failure", "is_carried", "is_private", "sent")
@@ -83,7 +83,7 @@ class ActiveSend(ActiveOperation):
     def leave(self) -> None:
         """Give back the context that was current before. Same task, same frame."""
         CURRENT.set(None)
-        # A task that was started meanwhile, such as a channel's, has it still as the current one.
+        # It is still the current one of tasks that were started meanwhile, such as a channel's.
         self.is_carried = True
         super().leave()
 
@@ -111,8 +111,8 @@ class Carry:
         put: Gets the object the function was called on, that argument (``None`` where left out),
             the headers to add, and whether the argument is private to this call. Gives the argument
             to send: the same one, changed, only where it is private.
-        put_back: Gets the caller's argument and the new one, after the call: for what the library
-            has changed in the new one, and would have changed in the caller's.
+        put_back: Gets the caller's argument and the new one, after the call. Copies back what the
+            library has changed in the new one.
     """
 
     parameter: str
@@ -130,7 +130,7 @@ class Send(Target):
         result: Gets the sending and what the call returned; gives attributes. An ``error.type``
             makes the span an error.
         failure: Gets the sending and what the call raised; gives attributes.
-        carry: Where this function's message carries the context; ``None`` where one below does it.
+        carry: Where this function's message carries the context; ``None`` for an outer function.
         measures: What is measured of each message.
         hook: Called with the span and then with the function's arguments.
     """
@@ -180,7 +180,7 @@ class Send(Target):
 
 
 def _above() -> ActiveSend | None:
-    """The message that is being sent, if nothing carries its trace context yet."""
+    """The message that is being sent, if it does not have the trace context yet."""
     sending = CURRENT.get()
     return None if sending is None or sending.is_carried else sending
 

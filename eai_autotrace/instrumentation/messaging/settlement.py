@@ -1,4 +1,4 @@
-"""Messages that an application has been given, by the channel that they came on and their tag."""
+"""Messages that were delivered and not settled yet, by channel and delivery tag."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any, Final, Protocol
 
 _DELIVERIES: Final = "__eai_deliveries__"
 
-# Whoever never settles a message must not fill the memory with what is known of it. RabbitMQ itself
+# A consumer that never settles must not fill the memory. RabbitMQ itself
 # advises a prefetch of some hundred, and closes a channel that settles a message after 30 minutes:
 # https://www.rabbitmq.com/docs/consumers#acknowledgement-timeout
 MOST_DELIVERIES: Final = 10_000
@@ -16,10 +16,10 @@ _LONGEST: Final = 1800.0
 
 class Settled(Protocol):
     """
-    Who is told of a message's settlement: its processing.
+    The processing of a message, which is told of the settlement.
 
     Attributes:
-        failure: An exception of the processing that somebody has caught.
+        failure: An exception of the processing that was caught.
     """
 
     failure: BaseException | None
@@ -28,7 +28,7 @@ class Settled(Protocol):
         """The message is settled."""
 
     def forget(self) -> None:
-        """The settlement will not be known any more."""
+        """The message will not be settled any more."""
 
 
 class Delivery:
@@ -37,21 +37,21 @@ class Delivery:
 
     Attributes:
         queue: The name of the queue it came from.
-        handling: The handling of it, begun or ended; ``None`` while there was none.
+        processing: Its processing, under way or ended; ``None`` before it begins.
         since: When it was delivered, in seconds of the monotonic clock.
     """
 
-    __slots__ = ("handling", "queue", "since")
+    __slots__ = ("processing", "queue", "since")
 
-    def __init__(self, queue: str, handling: Settled | None = None) -> None:
+    def __init__(self, queue: str, processing: Settled | None = None) -> None:
         self.queue = queue
-        self.handling = handling
+        self.processing = processing
         self.since = monotonic()
 
     def __del__(self) -> None:
-        """It was settled, or never will be: its channel is gone, or others have taken its place."""
-        if self.handling is not None:
-            self.handling.forget()
+        """It was settled, or never will be: the channel is gone, or newer ones took its place."""
+        if self.processing is not None:
+            self.processing.forget()
 
 
 def keep(channel: Any, tag: int, delivery: Delivery) -> None:
@@ -59,9 +59,9 @@ def keep(channel: Any, tag: int, delivery: Delivery) -> None:
     Remember a message until it is settled, or its channel is collected.
 
     Args:
-        channel: The channel it came on. What is remembered stands in its ``__dict__``.
+        channel: The channel it came on, in whose ``__dict__`` deliveries are kept.
         tag: The delivery tag, which is unique on that channel.
-        delivery: What is known of it.
+        delivery: The delivery.
     """
     deliveries: dict[int, Delivery] = vars(channel).setdefault(_DELIVERIES, {})
     deliveries[tag] = delivery
@@ -71,25 +71,25 @@ def keep(channel: Any, tag: int, delivery: Delivery) -> None:
 
 
 def forget(channel: Any) -> None:
-    """Tell that a channel is closed: what it has delivered can't be settled any more."""
+    """Forget the deliveries of a channel that is closed: nothing can settle them any more."""
     vars(channel).pop(_DELIVERIES, None)
 
 
 def find(channel: Any, tag: int) -> Delivery | None:
-    """What is known of a message that is not settled yet; ``None`` where nothing is."""
+    """The delivery of a message that is not settled yet; ``None`` if there is none."""
     deliveries: dict[int, Delivery] | None = vars(channel).get(_DELIVERIES)
     return None if deliveries is None else deliveries.get(tag)
 
 
 def settle(channel: Any, tag: int, how: str, *, multiple: bool = False) -> None:
     """
-    Tell that a message is settled.
+    Tell a message's processing that it is settled.
 
     Args:
         channel: The channel it came on.
         tag: Its delivery tag.
-        how: What becomes of it, as the settlement's attribute has it.
-        multiple: Whether with all before it; with the tag 0 all there are.
+        how: The value of ``eai.messaging.settlement``.
+        multiple: Whether all messages before it are settled too; with the tag 0 all there are.
     """
     deliveries: dict[int, Delivery] | None = vars(channel).get(_DELIVERIES)
     if not deliveries:
@@ -97,6 +97,6 @@ def settle(channel: Any, tag: int, how: str, *, multiple: bool = False) -> None:
     tags = [known for known in deliveries if known <= tag or not tag] if multiple else (tag,)
     for settled in tags:
         delivery = deliveries.pop(settled, None)
-        handling = None if delivery is None else delivery.handling
-        if handling is not None:
-            handling.settled(how)
+        processing = None if delivery is None else delivery.processing
+        if processing is not None:
+            processing.settled(how)

@@ -1,9 +1,9 @@
 """
-Calls: functions whose span lasts from the call to the result.
+The boundary around the user's function: start, call, end.
 
-The user's function stands alone: it is never inside a guard, and what it raises or returns passes
-through as it is. ``start`` and ``end`` are guarded by whoever made them: ``start`` gets the call's
-arguments, ``end`` the operation, the call's result and its arguments.
+The user's function is never inside a guard; what it raises or returns passes through unchanged.
+``start`` and ``end`` must guard themselves. ``start`` gets the call's arguments, ``end`` the
+operation, the call's result and its arguments.
 """
 
 from __future__ import annotations
@@ -66,7 +66,7 @@ def async_call(function: Callable[..., Any], start: Start, end: End) -> Callable
 
 
 def any_call(function: Callable[..., Any], start: Start, end: End) -> Callable[..., Any]:
-    """Wrap a callable of which only the result tells whether it is to be awaited."""
+    """Wrap a callable whose result may be awaitable."""
 
     def wrapper(*args: Any, **kwargs: Any) -> Any:
         active = start(args, kwargs)
@@ -90,7 +90,7 @@ def awaitable_call(function: Callable[..., Any], start: Start, end: End) -> Call
     """
     Wrap a plain function that gives an awaitable, such as a decorated coroutine function.
 
-    What it raises at once, and what it gives instead of an awaitable, passes through.
+    An exception that it raises at once passes through, and so does a result that is not awaitable.
     """
 
     async def traced(awaitable: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
@@ -106,7 +106,7 @@ def awaitable_call(function: Callable[..., Any], start: Start, end: End) -> Call
         end(active, result, args, kwargs)
         return result
 
-    # What an application prints of the coroutine is the function's name.
+    # Names that an application sees when it prints the coroutine.
     traced.__name__, traced.__qualname__ = function.__name__, function.__qualname__
 
     def wrapper(*args: Any, **kwargs: Any) -> Any:

@@ -82,11 +82,11 @@ class Call(Target):
 @dataclass(frozen=True)
 class InjectOnly(Target):
     """
-    A function, plain or ``async``, that takes the trace context along and gets no span by that.
+    A function, plain or ``async``, that sends the trace context along and gets no span.
 
     Attributes:
         inject: Where the call carries the trace context.
-        applies: Has the signature of the function; tells the calls that carry it.
+        applies: Has the signature of the function; tells whether this call carries the context.
     """
 
     inject: Inject

@@ -1,9 +1,8 @@
 """
 Callbacks that an object keeps and calls later, such as those for notifications.
 
-Each call is a span of a trace of its own, linked to the span that registered the callback. What is
-kept is equal to the application's callback, so that it is found when it is to be removed, tracing
-or not.
+Each call is a span of a trace of its own, linked to the span in which the callback was registered.
+The traced callback equals the application's, so the application can remove it.
 """
 
 from __future__ import annotations
@@ -73,8 +72,8 @@ class Registration(Target):
 
     Attributes:
         describe: Gets the arguments of a callback's call and the links; gives its operation.
-        replace: Gets what traces a callback, and then the method's arguments. Puts it in the place
-            of the callback in whatever has it now.
+        replace: Gets a function that wraps a callback, and then the method's arguments. Puts the
+            wrapped callback in the place where the library keeps it.
     """
 
     describe: Describe
@@ -102,13 +101,11 @@ class Registration(Target):
 @dataclass(frozen=True)
 class Dispatch(Target):
     """
-    A plain method that calls the callbacks, or has them called: outside of every trace.
+    A plain method that calls the callbacks, or schedules their calls, outside of every trace.
 
     Attributes:
-        describe: As that of `Registration`, for callbacks that were registered before it was
-            patched.
-        replace: Gets what traces a callback, and then the method's arguments. Puts it in the place
-            of those that are not traced.
+        describe: As in `Registration`, for callbacks that were registered before it was patched.
+        replace: As in `Registration`, for the callbacks that are not wrapped yet.
     """
 
     describe: Describe
@@ -126,7 +123,7 @@ class Dispatch(Target):
                 return patch.original(*args, **kwargs)
             with guard(what):
                 replace(_tracer(start_with, ()), *args, **kwargs)
-            # The context is that of whoever opened the connection.
+            # The current context is the one in which the connection was opened.
             token = attach(Context())
             try:
                 return patch.original(*args, **kwargs)

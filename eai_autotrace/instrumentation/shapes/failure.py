@@ -23,13 +23,12 @@ if TYPE_CHECKING:
 @dataclass(frozen=True)
 class Failure(Target):
     """
-    An ``async`` function of which only failures matter, as others say what it does.
+    An ``async`` function that gets a span only if it fails.
 
     A cancelled call has not failed.
 
     Attributes:
-        keyword: The argument, passed by its name, that tells the calls apart that may be spans from
-            those that are a part of another operation.
+        keyword: Only calls that pass this keyword are candidates for a span.
         describe: Has the signature of the function. Gives the operation, or ``None`` for no span.
             Called after the failure.
         measures: What is measured of each failure.

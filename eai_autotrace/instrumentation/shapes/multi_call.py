@@ -31,12 +31,12 @@ if TYPE_CHECKING:
 
 class MultiCall(ActiveOperation):
     """
-    The operation that parts belong to.
+    An operation that takes several calls.
 
     Attributes:
-        parts: How many calls have given items so far, as the instrumentor counts them.
-        items: How many items these were.
-        last_part: When the last part so far ended, in nanoseconds since 1970.
+        parts: How many calls have given items so far; the instrumentor counts them.
+        items: How many items they gave.
+        last_part: When the last call ended, in nanoseconds since 1970.
     """
 
     parts = 0
@@ -44,28 +44,28 @@ class MultiCall(ActiveOperation):
     last_part: int | None = None
 
     def learnt(self) -> Mapping[str, Any]:
-        """What is known at its end."""
+        """The attributes of its end."""
         return {}
 
     def finish(self, outcome: str | None = None, at: int | None = None) -> None:
-        """End it, where it was not exhausted with what became of it."""
+        """End it; with an outcome if it was not exhausted."""
         if not self.ended:
             self.step_out()
             became = {EAI_OUTCOME: outcome} if outcome else {}
             self.end({**self.learnt(), **became}, at)
 
     def abandon(self) -> None:
-        """End it as unfinished, at its last part."""
+        """End it as unfinished, at the time of its last call."""
         self.finish(ABANDONED, self.last_part)
 
     def break_off(self, error: BaseException) -> None:
-        """End it with the exception that a part has raised."""
+        """End it with the exception that one of its calls has raised."""
         if not self.ended:
             self.step_out()
             self.fail(error, self.learnt())
 
     def __del__(self) -> None:
-        """Whoever kept it has gone."""
+        """Its owner was collected."""
         if not getattr(self, "ended", True):
             try:
                 self.abandon()
@@ -82,12 +82,13 @@ class CallPart(Target):
     Attributes:
         describe: Has the signature of the method. Gives the operation that begins with this call,
             or ``None`` where none does.
-        kept: Gets the owner, the object that the method was called on. Gives the store of its
-            unfinished operations.
-        take: Gets the operation, the owner and the result of the call. Tells whether it has ended.
+        kept: Gets the owner, the object that the method was called on. Gives the mapping that holds
+            its unfinished operations.
+        take: Gets the operation, the owner and the result of the call. Tells whether this was the
+            last call.
         operation_class: The class of the operation.
         measures: What is measured of each operation.
-        is_current: Whether the operation is current, between the calls too, in the task that began
+        is_current: Whether the operation stays current between the calls, in the task that started
             it.
     """
 
@@ -122,7 +123,7 @@ class CallPart(Target):
         return wraps(patch.original)(wrapper)
 
     def _finder(self, patch: Patch, tracing: Tracing) -> Callable[..., MultiCall]:
-        """Finds the operation that a call belongs to, or begins it."""
+        """The function that finds the operation of a call, or starts it."""
         what = f"tracing {self.module} {self.path}"
         start: Any = tracing.starter(
             self.describe, what, patch, self.measures, self.operation_class
@@ -181,10 +182,10 @@ _NO_WHOLE: Any = _NoWhole()
 @dataclass(frozen=True)
 class OwnerEnd(Target):
     """
-    A plain method by which an owner goes, and with it an operation that has not ended.
+    A plain method that ends an owner, such as its ``__del__``, and its unfinished operation.
 
     Attributes:
-        kept: As that of `CallPart`.
+        kept: As in `CallPart`.
     """
 
     kept: Callable[[Any], Open]

@@ -1,4 +1,4 @@
-"""Functions whose calls get no span, and are seen: before, after, or from one to the other."""
+"""Functions whose calls get no span, and are observed before, after, or both."""
 
 from __future__ import annotations
 

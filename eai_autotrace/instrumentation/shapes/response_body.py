@@ -1,9 +1,8 @@
 """
-Bodies of responses: byte streams that somebody watches while the application reads them.
+Bodies of responses: byte streams that a listener follows while the application reads them.
 
-A watched body takes the place of the library's own, below everything that the application sees. It
-is of the same kinds as the one it stands for, and has its attributes. No context is held between
-chunks: the application's code runs there.
+A wrapped body takes the place of the library's own. It is an instance of the same classes and has
+the same attributes. No context is held between chunks: the application's code runs there.
 """
 
 from __future__ import annotations
@@ -24,17 +23,17 @@ if TYPE_CHECKING:
 
 class BodyListener(Protocol):
     """
-    Who watches a body. What these raise is reported, and costs the application nothing.
+    The listener of a body. What its methods raise is reported, and the application is unaffected.
 
-    After `read`, `failed`, `closed` or `dropped` others of them may follow: a body that has been
+    More than one of `read`, `failed`, `closed` and `dropped` may be called: a body that has been
     read is closed, too.
     """
 
     def chunk(self, chunk: bytes) -> bytes:
-        """What to hand on for a chunk; may be nothing, while it is held back."""
+        """Give the bytes to pass on for a chunk; empty while they are held back."""
 
     def held(self) -> bytes:
-        """What was held back, and is to be handed on now that no more comes."""
+        """Give the bytes that were held back: no more chunks come."""
 
     def read(self) -> None:
         """The body has been read to its end."""
@@ -46,7 +45,7 @@ class BodyListener(Protocol):
         """The body is being closed."""
 
     def dropped(self) -> None:
-        """The body, or the reading of it, was let go of."""
+        """The body, or its iterator, was collected."""
 
 
 class _Watched:
@@ -158,11 +157,11 @@ def _kind(kinds: tuple[type, ...]) -> type:
 
 def wrap_body(body: Any, watcher: BodyListener, sync_kind: type, async_kind: type) -> Any:
     """
-    A body that tells somebody what is read of it.
+    A body that tells a listener what is read of it.
 
     Args:
         body: The library's body.
-        watcher: Who is told.
+        watcher: The listener.
         sync_kind: The library's class of bodies read by ``for``, and closed by ``close()``.
         async_kind: That of bodies read by ``async for``, and closed by ``aclose()``.
 
@@ -182,10 +181,10 @@ def wrap_body(body: Any, watcher: BodyListener, sync_kind: type, async_kind: typ
 
 class ActiveBodyRequest(ActiveStreamedRequest):
     """
-    A request that ends with its response's body, of which it wants to know nothing else.
+    A request that ends when its response's body has been read.
 
     Attributes:
-        learnt: What is known of the response, for its end.
+        learnt: Attributes of the response, set at the end.
         heard: When the last bytes of the response came, in nanoseconds since 1970.
     """
 
@@ -197,27 +196,27 @@ class ActiveBodyRequest(ActiveStreamedRequest):
         self.heard: int | None = None
 
     def watch(self, body: Any, sync_kind: type, async_kind: type) -> Any:
-        """A body in place of a library's, with which the request ends; see `wrap_body`."""
+        """The body to put in the library's place; the request ends with it. See `wrap_body`."""
         body = wrap_body(body, self, sync_kind, async_kind)
         self.heard = time_ns()
         self.is_watching = True
         return body
 
     def end(self, attributes: Mapping[str, Any] | None = None, at: int | None = None) -> None:
-        """End it with what is known."""
+        """End it, with the attributes of the response."""
         super().end({**self.learnt, **attributes} if attributes else self.learnt, at)
 
     def abandon(self) -> None:
         """
-        End what its owner let go of unfinished: when the last of it came.
+        End it as unfinished, at the time of the last bytes.
 
-        It may be noticed much later, by the garbage collector or at the end of the process.
+        This may run much later, in the garbage collector or at the end of the process.
         """
         if not self.ended:
             self.end({EAI_OUTCOME: ABANDONED}, self.heard)
 
     def chunk(self, chunk: bytes) -> bytes:
-        """Hand on what comes."""
+        """Pass on the chunk, and note the time."""
         self.heard = time_ns()
         return chunk
 
@@ -230,14 +229,14 @@ class ActiveBodyRequest(ActiveStreamedRequest):
         self.end()
 
     def failed(self, error: BaseException) -> None:
-        """It was cut, or the task was cancelled."""
+        """End it with the exception: the connection was cut, or the task cancelled."""
         self.fail(error)
 
     def closed(self) -> None:
-        """It is closed, maybe before its end."""
+        """End it as closed, unless it was read to its end."""
         if not self.ended:
             self.end({EAI_OUTCOME: "closed"})
 
     def dropped(self) -> None:
-        """The application has let go of it."""
+        """End it as unfinished."""
         self.abandon()

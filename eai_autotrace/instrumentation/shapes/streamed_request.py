@@ -1,10 +1,10 @@
 """
-Fetches: calls that send a request, whose span lasts until the response's body has been read.
+Requests whose span lasts until the response's body has been read.
 
-A library's function that sends a request returns as soon as the response has begun. What it cost
-comes at the end of the body. `StreamedRequest` is such a function. A subclass of `ActiveStreamedRequest` gets the response
-in `returned`. Where it sets `is_watching`, the span lasts until the body has been read; otherwise it
-ends when the function returns.
+The function that sends a request returns when the response has begun. `StreamedRequest` is such a
+function. A subclass of `ActiveStreamedRequest` gets the response in `returned`. If it sets
+`is_watching`, the span lasts until the body has been read; otherwise it ends when the function
+returns.
 """
 
 from __future__ import annotations
@@ -33,17 +33,17 @@ if TYPE_CHECKING:
     from eai_autotrace.patching.patch import Patch
 
 _CURRENT: Final[Current[ActiveStreamedRequest]] = Current("request")
-# Whether the request that is sent is one of a function whose traced ones cover HTTP, and not traced.
+# Whether an untraced request is being sent whose traced ones would cover the HTTP requests below.
 _COVERED: Final[Current[bool]] = Current("covered")
 
 
 @dataclass(slots=True)
 class StreamedRequestOperation(Operation):
     """
-    One request.
+    The description of one request.
 
     Attributes:
-        has_span: Whether it gets a span; one that gets none is followed all the same.
+        has_span: Whether it gets a span; without one it is followed all the same.
         has_measures: Whether it is measured.
     """
 
@@ -56,8 +56,8 @@ class ActiveStreamedRequest(ActiveOperation):
     A request under way, from the call until the response's body has been read.
 
     Attributes:
-        is_watching: Whether it ends with the body, and not when the function returns.
-        covers_http: Whether the HTTP requests below it are its own, also where it gets no span.
+        is_watching: Whether it ends with the body, and not with the return of the function.
+        covers_http: Whether the HTTP requests below it belong to it, even without a span.
     """
 
     __slots__ = ("_current", "is_watching")
@@ -75,20 +75,20 @@ class ActiveStreamedRequest(ActiveOperation):
         self._current = _CURRENT.set(self)
 
     def leave(self) -> None:
-        """Give back the one that was current before. Same task, same frame."""
+        """Restore the one from before. Must run in the same task."""
         current, self._current = self._current, None
         _CURRENT.reset(current)
         super().leave()
 
-    def returned(self, result: Any) -> None:  # noqa: ARG002 - others look at it
-        """End with what the function returned, unless the body is still to be read."""
+    def returned(self, result: Any) -> None:  # noqa: ARG002 - subclasses read it
+        """The function has returned: end, unless the body is still to be read."""
         if not self.is_watching:
             self.end()
 
 
 class _Unseen(ActiveOperation):
     """
-    A request that is none of ours; a fetch around it is hidden.
+    A request that is not traced. It hides a traced one around it.
 
     Args:
         covers_http: Whether the HTTP requests below it belong to it.
@@ -114,12 +114,12 @@ class _Unseen(ActiveOperation):
 
 
 def current_request() -> ActiveStreamedRequest | None:
-    """The operation whose request is being sent in this task; none once its function has returned."""
+    """The request that is being sent in this task; ``None`` once its function has returned."""
     return _CURRENT.get()
 
 
 def covers_http() -> bool:
-    """Whether the HTTP request that is being sent belongs to a fetch, one with a span or without."""
+    """Whether the HTTP request that is being sent belongs to another one, such as an LLM call."""
     current = _CURRENT.get()
     return bool(_COVERED.get()) if current is None else current.covers_http
 
@@ -133,8 +133,8 @@ class StreamedRequest(Target):
         describe: Has the signature of the function. Gives the operation, or ``None`` for no span.
         operation_class: The class of a request under way.
         measures: What is measured of each request.
-        arguments: Gets the request under way and the call's arguments, and gives those to call the
-            function with. What was passed in stays as it is.
+        arguments: Gets the request under way and the call's arguments; gives the arguments to call
+            the function with. The caller's objects must stay as they are.
     """
 
     describe: Callable[..., StreamedRequestOperation | None]
