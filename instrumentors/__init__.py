@@ -1,3 +1,3 @@
-"""One module per library. Shared code has a leading underscore."""
+"""One module for each traced library; private parts stand in folders with a leading underscore."""
 
 from __future__ import annotations

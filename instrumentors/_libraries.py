@@ -1,7 +1,7 @@
 """
-The libraries that are traced, known without importing what traces them.
+The traced libraries and their versions.
 
-A start reads this and no more: an instrumentor is imported when its library is.
+The start of a process reads this alone: an instrumentor is imported when its library is.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def always(_: Config) -> bool:
-    """An instrumentor that no setting has to ask for."""
+    """For an instrumentor that is active by default."""
     return True
 
 
@@ -33,12 +33,12 @@ def _wants_logging(config: Config) -> bool:
 
 class Library(NamedTuple):
     """
-    What decides about an instrumentor before it is imported.
+    The facts that decide about an instrumentor before it is imported.
 
     Attributes:
         requirement: The versions that the instrumentor is tested with; empty for what comes with
             Python.
-        modules: The instrumentor is wanted as soon as one of these is imported.
+        modules: The instrumentor is loaded as soon as one of these is imported.
         supersedes: Names of other projects' instrumentors for the library, besides its own name.
         is_wanted: Whether settings ask for the instrumentor.
     """

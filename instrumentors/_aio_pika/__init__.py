@@ -1,1 +1,1 @@
-"""The parts of the aio-pika instrumentor."""
+"""The parts of the aio-pika instrumentor: publishing, consuming, settling, patterns."""

@@ -97,15 +97,15 @@ class Consuming:
         self._continues = config.messaging_consumer_trace == "continue"
 
     def callback(self, queue: Any, message: Any) -> ProcessOperation | None:
-        """A message that a callback handles."""
+        """A message that a callback processes."""
         return None if self._excludes(queue.name) else self._process(queue.name, message)
 
     def item(self, iterator: Any, message: Any) -> ProcessOperation | None:
-        """A message that a loop's body handles."""
+        """A message that a loop's body processes."""
         return self.callback(iterator._amqp_queue, message)  # noqa: SLF001
 
     def block(self, delivery: Delivery, _: Any, message: Any) -> ProcessOperation | None:
-        """A message that was fetched, and that a block handles."""
+        """A fetched message that a block processes."""
         return self._process(delivery.queue, message)
 
     def _process(self, queue: str, message: Any) -> ProcessOperation:
@@ -159,11 +159,7 @@ def _is_empty(error: BaseException) -> bool:
 
 
 def _is_librarys(callback: Any) -> bool:
-    """
-    Whether a callback is one with which aio-pika only passes messages on.
-
-    One fills the buffer of an iterator, one wakes up whoever waits for a reply in the RPC pattern.
-    """
+    """Whether a callback is aio-pika's own: for an iterator's buffer, or for an RPC reply."""
     owner = getattr(callback, "__self__", None)
     is_reply = getattr(callback, "__name__", None) == "on_result_message"
     return hasattr(owner, "_amqp_queue") or (is_reply and hasattr(owner, "result_queue"))

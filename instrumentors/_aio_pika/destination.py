@@ -1,4 +1,4 @@
-"""What all of aio-pika's operations have in common: the broker, the names of metrics, exclusion."""
+"""What aio-pika's operations share: the broker, the attribute keys of metrics, exclusion."""
 
 from __future__ import annotations
 
@@ -56,12 +56,12 @@ PROCESS_RECEIVED: Final = Measures(_KNOWN, _PROCESS_LEARNT, (_PROCESS,))
 
 class Destination(NamedTuple):
     """
-    What all operations of a kind with a destination have in common.
+    The name, attributes and metric values that operations with one destination share.
 
     Attributes:
         name: The name of their spans.
         attributes: Attributes of their spans.
-        metric_values: The values that go with the measures above.
+        metric_values: The values of the ``start_keys`` of the measures above.
     """
 
     name: str
@@ -74,11 +74,11 @@ def route(  # noqa: PLR0913, PLR0917 - what tells them apart
     operation: str, kind: str, exchange: str, routing_key: str, queue: str, broker: Broker
 ) -> Destination:
     """
-    What is known of an operation before a message is.
+    The part of an operation that does not depend on the message.
 
     Args:
         operation: The operation's name.
-        kind: Its type, as the conventions have it.
+        kind: ``messaging.operation.type``.
         exchange: The exchange; empty for the default one.
         routing_key: The routing key.
         queue: The queue that a message was delivered from.
@@ -133,7 +133,7 @@ def channel_of(message: Any) -> Any:
 
 
 def excluder(patterns: tuple[str, ...]) -> Callable[[str], Any]:
-    """What tells whether a queue is excluded."""
+    """A function that tells whether a queue is excluded."""
     if not patterns:
         return _excludes_nothing
     return re.compile("|".join(f"(?:{pattern})" for pattern in patterns)).search
@@ -144,5 +144,5 @@ def _excludes_nothing(_: str) -> None:
 
 
 def plain(value: Any) -> str | None:
-    """An identifier as plain text, whatever an application has set."""
+    """An identifier as plain text; applications set values of any type."""
     return value if value is None or type(value) is str else str(value)

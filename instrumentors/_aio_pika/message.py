@@ -1,4 +1,4 @@
-"""Messages that come in: what is recorded of them, and the trace that they belong to."""
+"""Received messages: their attributes, and the trace that they belong to."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ _DELIVERY_COUNT: Final = "x-delivery-count"
 
 
 def route_of(operation: str, kind: str, message: Any, queue: str, broker: Broker) -> Destination:
-    """What is known of an operation with a message from a queue."""
+    """The part of an operation that all messages of a queue and a route share."""
     return route(operation, kind, message.exchange or "", message.routing_key or "", queue, broker)
 
 
@@ -79,5 +79,5 @@ def links_of(producer: SpanContext | None) -> Sequence[Link]:
 
 
 def without_span(context: Context) -> Context:
-    """A message's context, baggage included, in which a trace begins."""
+    """A message's context without its span, so a new trace begins; the baggage stays."""
     return Context({key: value for key, value in context.items() if key != SPAN_KEY})

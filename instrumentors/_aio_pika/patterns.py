@@ -76,10 +76,10 @@ class _Count:
     Counts the calls of a function; cancelled ones do not count.
 
     Args:
-        values: Has the signature of the function, and is called after it. Gives the values that go
-            with the count; ``None`` for a call that does not count.
+        values: Has the signature of the function, and is called after it. Gives the values of the
+            ``start_keys``, or ``None`` for a call that is not counted.
         measures: What is counted.
-        has_failures: Whether failed calls are counted, too.
+        has_failures: Whether failed calls are counted.
     """
 
     def __init__(
@@ -137,7 +137,7 @@ def _call(rpc: Any, method_name: str, *_: object, **__: object) -> Operation:
 
 
 def _failed(_: Any, exception: BaseException) -> None:
-    """The pattern catches what a method raises, and makes a reply of it."""
+    """Note an exception that the pattern catches and sends as a reply."""
     processing = CURRENT.get()
     if processing is not None:
         processing.failure = exception
@@ -167,7 +167,7 @@ def _opened(channel: Any, *_: object, **__: object) -> tuple[Any, ...]:
 
 
 def _reconnected(connection: Any, *_: object, **__: object) -> tuple[Any, ...] | None:
-    """A connection that has another transport than it had before."""
+    """Count a connection whose transport has been replaced."""
     transport, known = connection.transport, vars(connection).get(_TRANSPORT)
     vars(connection)[_TRANSPORT] = transport
     if known is None or transport is None or known is transport:

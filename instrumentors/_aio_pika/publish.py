@@ -44,10 +44,9 @@ if TYPE_CHECKING:
 
 # Reply codes of a returned message, in AMQP 0-9-1.
 _RETURNS: Final[dict[Any, str]] = {311: "CONTENT_TOO_LARGE", 312: "NO_ROUTE", 313: "NO_CONSUMERS"}
-# A header frame cannot be split, and this is the longest that its other properties get.
+# A header frame cannot be split. Its other properties take at most so many bytes.
 _OTHER_PROPERTIES: Final = 2560
-# By name: importing aiormq is the application's business. The first one found in an exception's
-# ancestors, which go from the special to the general.
+# By name, as aiormq is not imported here. The first match in an exception's MRO counts.
 _OUTCOMES: Final = {
     "PublishError": "returned",
     "DeliveryError": "nacked",
@@ -142,7 +141,7 @@ class Publishing:
 
 @cache
 def _made_anew() -> Any:
-    """The property of aio-pika's messages that makes new properties each time it is asked."""
+    """The property of aio-pika's messages that makes a new object at every access."""
     return vars(sys.modules["aio_pika.message"].Message).get("properties", _made_anew)
 
 
@@ -158,17 +157,17 @@ def _attributes(known: Destination, message: Any, size: int) -> dict[str, Any]:
 
 
 def _creation_context(headers: Any) -> trace.SpanContext | None:
-    """The trace context that a message has from before; it is kept."""
+    """The trace context that the application has put into a message; it stays."""
     found = trace.get_current_span(extract(headers)).get_span_context()
     return found if found.is_valid else None
 
 
 def _put(channel: Any, properties: Any, headers: dict[str, str], is_private: bool) -> Any:  # noqa: FBT001
     """
-    Properties that have the headers besides their own: a copy, where they are not private.
+    The properties with the headers added: a copy, unless they are private to this call.
 
-    The properties themselves where they have a trace context, and where the headers would not fit
-    into a frame.
+    They stay unchanged if they have a trace context already, or if the headers would not fit into a
+    frame.
     """
     if not headers:
         return properties
@@ -193,7 +192,7 @@ def _fits(channel: Any, headers: dict[str, Any]) -> bool:
 
 
 def _copy(properties: Any) -> Any:
-    """What ``copy.copy`` gives, in a third of the time for the class that pamqp has."""
+    """The same as ``copy.copy``, in a third of the time for pamqp's class."""
     kind = type(properties)
     if vars(properties) or "headers" not in kind.__slots__:
         return copy(properties)
@@ -204,14 +203,14 @@ def _copy(properties: Any) -> Any:
 
 
 def _put_back(properties: Any, carried: Any) -> None:
-    """Do as aiormq, which gives messages an id, and writes it into the properties it was given."""
+    """Copy the message id back that aiormq writes into the properties it was given."""
     if properties is not None and not properties.message_id:
         properties.message_id = carried.message_id
 
 
 def _result(sending: ActiveSend, result: Any) -> Mapping[str, Any]:
     attributes = _UNCONFIRMED if result is None else _CONFIRMED
-    # Only a message that comes back has a body.
+    # Only a returned message has a body.
     if hasattr(result, "body") and not _is_reply(result.delivery):
         code = getattr(result.delivery, "reply_code", None)
         reason = _RETURNS.get(code) or str(code)
@@ -222,7 +221,7 @@ def _result(sending: ActiveSend, result: Any) -> Mapping[str, Any]:
 
 def _is_reply(delivery: Any) -> bool:
     """
-    Whether a message that came back went to somebody who waits for a reply without a queue.
+    Whether a returned message was a direct reply, https://www.rabbitmq.com/docs/direct-reply-to.
 
     RabbitMQ returns every mandatory message to such an address, though it delivers it.
     """

@@ -1,4 +1,4 @@
-"""Settlement: what becomes of messages that were handed over."""
+"""Settlement: acknowledged, rejected and requeued messages."""
 
 from __future__ import annotations
 
@@ -85,7 +85,7 @@ def _closed(channel: Any, *_: object, **__: object) -> None:
 def _settle(operation: str, message: Any, *_: object, **__: object) -> Operation | None:
     """A message that is acknowledged or rejected."""
     channel = channel_of(message)
-    # None of a message that is settled already, which fails, or whose queue is excluded.
+    # There is none if the message is settled already, or if its queue is excluded.
     delivery = None if message.delivery_tag is None else find(channel, message.delivery_tag)
     if delivery is None:
         return None

@@ -1,4 +1,4 @@
-"""What FastAPI and Starlette have in common: requests and connections."""
+"""How requests and WebSocket connections of FastAPI and Starlette are described."""
 
 from __future__ import annotations
 
@@ -42,9 +42,9 @@ if TYPE_CHECKING:
     Pairs = Iterable[tuple[bytes, bytes]]
 
 _WEBSOCKET: Final = "WEBSOCKET"
-# What OpenTelemetry's instrumentors set on an application that a program hands to them.
+# Set by OpenTelemetry's instrumentors on an application that was passed to them.
 _INSTRUMENTED: Final = "_is_instrumented_by_opentelemetry"
-# The name of an exception that nobody handles.
+# The event name of an unhandled exception.
 EXCEPTION: Final = "http.server.request.exception"
 
 
@@ -52,7 +52,7 @@ class _HeaderGetter(Getter[Headers]):
     """Reads request headers for propagators."""
 
     def get(self, carrier: Headers, key: str) -> list[str] | None:
-        # Headers of one name are one, says RFC 9110; some propagators read the first one only.
+        # RFC 9110: repeated headers are one, joined by commas. Some propagators read the first only.
         values = carrier.get_all(key.lower().encode("latin-1"))
         return [",".join(values)] if values else None
 
@@ -69,7 +69,7 @@ class Requests:
 
     Args:
         config: The settings.
-        excluded: Patterns of URLs that are left out.
+        excluded: Patterns of URLs that are not traced.
     """
 
     def __init__(self, config: Config, excluded: tuple[str, ...] | None) -> None:
@@ -105,7 +105,7 @@ class Requests:
         if self._excluded is not None and self._excluded.search(_url(scope)):
             return None
         parent, origin = self._told(pairs)
-        # Proxies call it by the scheme of the request that it began with.
+        # Proxies report the scheme of the HTTP request that opened the connection.
         scheme = (origin.scheme or scope.get("scheme") or "ws").replace("http", "ws")
         origin = origin._replace(scheme=scheme)
         attributes = self._attributes({"method": "GET", **scope}, pairs, "GET", origin)
@@ -120,7 +120,7 @@ class Requests:
         )
 
     def _told(self, pairs: Pairs) -> tuple[Context | None, Origin]:
-        """The context of the caller, and what proxies say: mostly a look at a few names."""
+        """The caller's context, and the origin that proxies report."""
         propagator, _, fields, _ = propagation.current()
         trusted = self._forwarded
         for name, _ in pairs:
@@ -145,7 +145,7 @@ class Requests:
         return attributes
 
     def complete(self, scope: Scope, span: Any) -> None:
-        """Give another project's server span the attributes that it lacks."""
+        """Add attributes to the server span of another instrumentor."""
         if getattr(span, "kind", None) is SpanKind.SERVER and span.is_recording():
             pairs = _pairs(scope)
             found = self._attributes(scope, pairs, scope["method"], self._told(pairs)[1])
@@ -163,7 +163,7 @@ class Requests:
         Args:
             module: The module that defines it.
             path: Its ``__call__``.
-            wanted: Gets the application and the scope; whether they get a span.
+            wanted: Gets the application and the scope; tells whether there is a span.
             more: Further arguments of `AsgiApplication`.
         """
 
@@ -190,9 +190,9 @@ class Requests:
 
 def is_instrumented(app: Any) -> bool:
     """
-    Whether OpenTelemetry's own instrumentor traces an application, to which the program handed it.
+    Whether the program has passed an application to OpenTelemetry's own instrumentor.
 
-    It cannot where the middleware was built before, as it is when the lifespan begins.
+    It has no effect if the middleware was built before, as it is when the lifespan begins.
     """
     if not getattr(app, _INSTRUMENTED, False):
         return False
@@ -208,7 +208,7 @@ _DIRECT: Final = Origin()
 
 
 def _pairs(scope: Scope) -> Pairs:
-    """The headers, which may be an iterator: then they are kept for the application, as a list."""
+    """The headers as a list. An iterator is replaced by it, for the application to read."""
     pairs: Pairs = scope.get("headers") or ()
     if not isinstance(pairs, (list, tuple)):
         pairs = scope["headers"] = list(pairs)
@@ -216,7 +216,7 @@ def _pairs(scope: Scope) -> Pairs:
 
 
 def _url(scope: Scope) -> str:
-    """The whole URL, as patterns that leave requests out expect it."""
+    """The whole URL, which the patterns of excluded URLs are matched against."""
     headers = Headers(scope.get("headers") or ())
     host = headers.get(b"host") or ":".join(str(p) for p in scope.get("server") or () if p)
     query = (scope.get("query_string") or b"").decode("latin-1")

@@ -1,4 +1,4 @@
-"""What FastAPI and Starlette have in common: routes and background tasks."""
+"""The routes and background tasks of FastAPI and Starlette."""
 
 from __future__ import annotations
 
@@ -25,35 +25,35 @@ if TYPE_CHECKING:
 
     Scope = MutableMapping[str, Any]
 
-# How spans of a task begin that FastAPI's own telemetry makes, or OpenTelemetry's instrumentor.
+# Names of task spans by FastAPI's own telemetry, and by OpenTelemetry's instrumentor, begin so.
 _OTHERS_TASKS: Final = ("fastapi.background_task", "BackgroundTask ")
 BELOW: Final = "/{path}"
 """What ends the template of a route that takes all paths below it."""
 
 
 def route(request: ServerOperation, found: Any, scope: Scope) -> None:
-    """Of the route that answers, the template is what groups requests; real values are not."""
-    # FastAPI's handles a request by Starlette's: the same route comes twice.
+    """Note the template of the route that handles a request."""
+    # FastAPI's routes call Starlette's: the same route is reported twice.
     if request.found is not found:
         request.found = found
         request.route = request.prefix + _template(found, scope)
 
 
 def _mount(request: ServerOperation, mount: Any, scope: Scope) -> None:  # noqa: ARG001
-    """A mount's template goes before those of its routes; without routes, all below is one."""
+    """Note a mount: a prefix of its routes, or itself the route if it has none."""
     request.pass_mount(mount, mount.path)
     if not mount.routes:
         request.route = request.prefix + BELOW
 
 
 def _host(request: ServerOperation, host: Any, scope: Scope) -> None:  # noqa: ARG001
-    """A host's template is no part of the path."""
+    """Note a host route, whose template is no part of the path."""
     request.pass_mount(host, "")
 
 
 def _template(found: Any, scope: Scope) -> str:
-    # FastAPI >= 0.137 keeps the path of an included route without its prefixes, and the whole one
-    # in the scope. One left behind by an outer application is told by its route.
+    # FastAPI >= 0.137 has an included route's path without prefixes, and the whole path in the
+    # scope. The scope may have that of an outer application: then it is of another route.
     included = scope.get("fastapi")
     if included:
         included = included.get("effective_route_context")
@@ -64,10 +64,10 @@ def _template(found: Any, scope: Scope) -> str:
 
 def _redirect(*_: object, **__: object) -> None:
     """
-    A router that redirects for a slash has matched the route: that is in its frame only.
+    Note the route of a redirect for a trailing slash, which only the router's frame knows.
 
-    Looking there costs nothing for requests that are not redirected. Nothing is matched again but
-    inside an included router, as FastAPI does itself to handle such a route.
+    Reading the frame costs other requests nothing. Only an included router is matched again, as
+    FastAPI itself does to handle such a route.
     """
     frame = sys._getframe(1)  # noqa: SLF001 - the notice's, which are passed over
     while frame.f_back and frame.f_globals.get("__name__") == Observe.__module__:
@@ -85,7 +85,7 @@ def _redirect(*_: object, **__: object) -> None:
             request.route = request.prefix + (found.path if is_mount else found.path_format)
 
 
-# Both instrumentors have them: each is complete when the other is switched off.
+# Both instrumentors patch these, so that each works without the other.
 ROUTES: Final = (
     Step("starlette.routing", "Route.handle", route),
     Step("starlette.routing", "WebSocketRoute.handle", route),
@@ -105,7 +105,7 @@ def background_tasks(config: Config) -> tuple[Call, ...]:
 
 
 def _task(task: Any) -> Operation | None:
-    # A list of tasks is a task too; its members have spans of their own.
+    # A list of tasks is a task itself; its members get the spans.
     if hasattr(task, "tasks") or _is_others(trace.get_current_span()):
         return None
     function = task.func
@@ -114,7 +114,7 @@ def _task(task: Any) -> Operation | None:
 
 
 def _is_others(span: Any) -> bool:
-    """Whether a span is that of a task, made by those to whom the program has left a request."""
+    """Whether a span is another instrumentor's span of a background task."""
     return str(getattr(span, "name", "")).startswith(_OTHERS_TASKS)
 
 

@@ -1,4 +1,4 @@
-"""What FastAPI and Starlette have in common: headers, measures and responses, as settings want them."""
+"""Headers, metrics and responses of FastAPI and Starlette under the settings."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def capture(config: Config, side: str, names: tuple[str, ...]) -> HeaderCapture 
 
 
 def responses(config: Config) -> ResponseSettings:
-    """What is done when a response begins."""
+    """The settings of responses."""
     captured = capture(config, "response", config.http_response_headers)
     told = config.http_response_trace_headers
 
@@ -79,7 +79,7 @@ def responses(config: Config) -> ResponseSettings:
 
 
 def measures(names: tuple[str, ...]) -> Measures | None:
-    """What is measured of requests; ``None`` for nothing."""
+    """What is measured of requests; ``None`` if nothing is."""
     if not names:
         return None
     active = (metrics.HTTP_SERVER_ACTIVE_REQUESTS, 2) if "active_requests" in names else None

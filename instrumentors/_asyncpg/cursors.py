@@ -33,7 +33,7 @@ class Rows(MultiCall):
     """A cursor under way."""
 
     def learnt(self) -> Mapping[str, Any]:
-        """How many rows there were, in how many batches."""
+        """The numbers of rows and of batches."""
         return {EAI_DB_CURSOR_BATCHES: self.parts, DB_RESPONSE_RETURNED_ROWS: self.items}
 
 
@@ -43,7 +43,7 @@ class Block(MultiCall):
     outcome: str | None = None
 
     def learnt(self) -> Mapping[str, Any]:
-        """What became of it."""
+        """Its outcome."""
         return {EAI_OUTCOME: self.outcome}
 
 
@@ -63,7 +63,7 @@ class Cursors:
         self._measures = measures
 
     def targets(self) -> tuple[CallPart | OwnerEnd, ...]:
-        """What is patched. Rows are taken from a buffer: nothing is called for each of them."""
+        """The functions to patch: those that fetch a batch. Single rows come from a buffer."""
         return (
             self._part("_bind", self._bound),
             self._part("_bind_exec", self._fetched),
@@ -97,7 +97,7 @@ class Cursors:
         rows.items += len(result)
         if not cursor._exhausted:  # noqa: SLF001
             return False
-        # Those that are iterated over close their portal afterwards, since asyncpg 0.28.
+        # A cursor that is iterated over closes its portal at its end, since asyncpg 0.28.
         return not (hasattr(cursor, "_prefetch") and hasattr(cursor, "_close_portal"))
 
     def _closed(self, rows: Rows, cursor: Any, result: Any) -> bool:  # noqa: ARG002
@@ -121,7 +121,7 @@ class Transactions:
         self._mode = mode
 
     def targets(self) -> tuple[CallPart | Observe, ...]:
-        """What is patched; what comes later lies around what comes first."""
+        """The functions to patch; a later target lies around an earlier one of the same function."""
         ends = tuple(Observe(_TRANSACTION, path, self._end) for path in (_COMMIT, _ROLLBACK))
         if self._mode == "statements":
             return ends
@@ -147,7 +147,7 @@ class Transactions:
         return Operation("TRANSACTION", SpanKind.INTERNAL, session.server.attributes)
 
     def _describe_nothing(self, transaction: Any) -> None:
-        """Nothing begins where a transaction ends."""
+        """No operation: commit and rollback end one."""
 
     def _kept(self, transaction: Any) -> dict[int, MultiCall]:
         return self._session(transaction).unfinished
@@ -188,7 +188,7 @@ class Transactions:
 
 
 def quietly(session: DatabaseSession) -> Listener:
-    """Give a session's queries no spans until what is given here is called."""
+    """Give a session's queries no spans until the returned function is called."""
     session.quiet += 1
 
     def after(result: Any, error: BaseException | None) -> None:  # noqa: ARG001

@@ -1,4 +1,4 @@
-"""asyncpg's errors: what of them telemetry may know."""
+"""How asyncpg's errors are described, without the user's data."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ from eai_autotrace.semconv.attributes import (
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-# asyncio's own up to Python 3.10, the built-in one since; by name, as importing asyncio takes time.
+# asyncio's own up to Python 3.10, the built-in one since. By name: importing asyncio is slow.
 _TIMEOUT: Final = "TimeoutError"
 
 
 class Errors:
     """
-    Describes errors: by the server's SQLSTATE; never by a message or a detail, which quote rows.
+    Describes errors by the server's SQLSTATE, never by a message or detail, which quote rows.
 
     Args:
-        otherwise: Describes what does not come from the server.
-        is_constraint_named: Whether a violated constraint is named.
+        otherwise: Describes errors that do not come from the server.
+        is_constraint_named: Whether the name of a violated constraint is recorded.
     """
 
     def __init__(
@@ -36,7 +36,7 @@ class Errors:
     def describe(self, error: BaseException) -> Mapping[str, Any]:
         """The attributes of an error."""
         if type(error).__name__ == "_NextHostSignal" and error.__cause__ is not None:
-            # How asyncpg tells itself to try another server; why is in the cause.
+            # asyncpg raises it to itself to try the next server; the cause has the reason.
             error = error.__cause__
         state = getattr(error, "sqlstate", None)
         if isinstance(state, str):

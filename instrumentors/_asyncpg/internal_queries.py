@@ -1,4 +1,4 @@
-"""What asyncpg and SQLAlchemy send by themselves, which gets no spans."""
+"""Queries that asyncpg and SQLAlchemy send by themselves, which get no spans."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _SQLALCHEMY: Final = "sqlalchemy.dialects.postgresql"
 
 class Quiet:
     """
-    Keeps connections quiet while nobody's queries are sent.
+    Keeps connections quiet while a library sends queries of its own.
 
     Args:
         sessions: The connections.
@@ -30,16 +30,16 @@ class Quiet:
     def targets(self) -> tuple[Observe, ...]:
         """What is patched."""
         return (
-            # A pool that takes a connection back; the user's own ``reset=`` is called there too.
+            # A pool takes a connection back, and resets it; the user's ``reset=`` runs here, too.
             Observe("asyncpg.pool", "PoolConnectionHolder.release", self._release),
             Observe(_CONNECTION, "Connection.reset", self._reset),
             Observe(_CONNECTION, "Connection._reset", self._reset),
-            # Which of several servers is the one to use.
+            # Asks a server whether it is the primary.
             Observe("asyncpg.connect_utils", "_can_use_connection", self._check),
-            # COPY prepares, and has the server quote arguments.
+            # COPY prepares a statement, and has the server quote arguments.
             Observe(_CONNECTION, "Connection.copy_from_query", self._copy),
             Observe(_CONNECTION, "Connection.copy_records_to_table", self._copy),
-            # What SQLAlchemy asks a server first, and whether a connection is alive.
+            # SQLAlchemy asks a server for its version, and a connection whether it is alive.
             Observe(f"{_SQLALCHEMY}.base", "PGDialect.initialize", self._initialize),
             Observe(f"{_SQLALCHEMY}.asyncpg", "PGDialect_asyncpg.do_ping", self._ping),
         )
@@ -72,7 +72,7 @@ class Quiet:
         return self._of_adapted(dbapi_connection)
 
     def _of_adapted(self, adapted: Any) -> Listener | None:
-        """Keep quiet what SQLAlchemy has adapted, if it is asyncpg's."""
+        """Keep the connection behind SQLAlchemy's adapter quiet, if it is asyncpg's."""
         connection = getattr(adapted, "_connection", None)
         if not hasattr(connection, "_protocol"):
             return None

@@ -34,7 +34,7 @@ class Notifications:
         self._sessions = sessions
 
     def targets(self) -> tuple[Registration | Dispatch, ...]:
-        """What is patched: where callbacks are registered, and where those are called."""
+        """The functions to patch: one registers callbacks, one calls them."""
         return (
             Registration(
                 _CONNECTION, "Connection.add_listener", self._describe, self._replace_added
@@ -46,7 +46,7 @@ class Notifications:
 
     def _describe(self, args: tuple[Any, ...], links: Sequence[Link]) -> Operation:
         connection, _, channel = args[:3]
-        # Of a pooled connection, callbacks get the pool's proxy.
+        # Callbacks of a pooled connection get the pool's proxy.
         server = self._sessions.of(getattr(connection, "_con", None) or connection).server
         attributes = {
             **server.attributes,
@@ -75,6 +75,6 @@ class Notifications:
 
 def _replace(trace: Trace, kept: Any, found: Any) -> None:
     if not isinstance(found.cb, TracedCallback):
-        # Equal to what it replaces: a set would keep that one.
+        # Equal to the one it replaces, which a set would keep.
         kept.discard(found)
         kept.add(found._replace(cb=trace(found.cb)))

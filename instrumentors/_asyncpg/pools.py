@@ -1,4 +1,4 @@
-"""asyncpg's pools: what is measured of them, and what of them gets no spans."""
+"""asyncpg's pools: their metrics, and the functions of theirs that get no spans."""
 
 from __future__ import annotations
 
@@ -44,12 +44,12 @@ _SECOND: Final = 1_000_000_000
 
 class Known:
     """
-    What is known of a pool.
+    The state of one pool.
 
     Attributes:
-        name: As telemetry calls it; ``None`` until it is needed.
-        taken: When its connections were taken that are in use, by their holders' ids.
-        pending: How many are waiting for one.
+        name: ``db.client.connection.pool.name``; ``None`` until it is needed.
+        taken: For each connection in use, by its holder's id, when it was acquired.
+        pending: The number of tasks that wait for a connection.
     """
 
     def __init__(self, pool: Any) -> None:
@@ -64,11 +64,11 @@ class Pools:
     """
     Measures pools.
 
-    A pool itself cannot be referred to weakly; the queue can that it has of its connections.
+    Pools are known by their queue of connections: a pool itself takes no weak reference.
 
     Args:
         sessions: The connections.
-        gauges: What reads them.
+        gauges: The gauges to observe them with.
         is_measured: Whether metrics are wanted.
     """
 
@@ -83,7 +83,7 @@ class Pools:
         self._is_observed = not is_measured
 
     def targets(self) -> tuple[Observe | RootContext, ...]:
-        """What is patched."""
+        """The functions to patch."""
         acquire = Observe(_POOL, "Pool._acquire", self._acquire, prepare=self._begin)
         background = RootContext(_POOL, "Pool._maintain_min_size")
         if not self._is_measured:
@@ -147,7 +147,7 @@ class Pools:
         return closed
 
     def _of(self, pool: Any) -> Known | None:
-        """What is known of a pool; ``None`` for one that was not awaited."""
+        """The state of a pool; ``None`` before it was initialized."""
         queue = pool._queue  # noqa: SLF001
         if queue is None:
             return None
@@ -173,7 +173,7 @@ class Pools:
         recorder.end((known.name,), {}, duration, None)
 
     def _planned_name(self, pool: Any) -> str:
-        """The name of a pool that has connected by now, or else as far as its arguments say."""
+        """The name of a pool, from a connection if there is one, else from its arguments."""
         for holder in pool._holders:  # noqa: SLF001
             if holder._con is not None:  # noqa: SLF001
                 return self._sessions.of(holder._con).server.name  # noqa: SLF001
@@ -187,7 +187,7 @@ class Pools:
         return f"{host}:{given.get('port') or dsn.port or 5432}/{database}"
 
     def _free(self, name: str) -> str:
-        """The name, with a number where another open pool has it."""
+        """The name, with a number if another open pool has it."""
         taken = {known.name for known in list(self._known.values())}
         number, free = 1, name
         while free in taken:

@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from eai_autotrace.config import Config
 
 _BATCH: Final = 2  # fewer argument sets are no batch
-# What commands say of themselves: ``INSERT 0 3``, ``UPDATE 3``, ``SELECT 3``, ``COPY 3``.
+# Status of a command: ``INSERT 0 3``, ``UPDATE 3``, ``SELECT 3``, ``COPY 3``.
 _TAG: Final = re.compile(r"(\w+)(?: \d+)? (\d+)")
 _WRITING: Final = frozenset({"INSERT", "UPDATE", "DELETE", "MERGE", "COPY"})
 
@@ -106,19 +106,19 @@ class Queries:
         return self.query(cursor._connection, cursor._query, *cursor._args)  # noqa: SLF001
 
     def preparing(self, connection: Any, query: str, *_: object, **how: object) -> Operation | None:
-        """A failure to prepare; cursors take what is in the cache, prepared statements do not."""
+        """A failed PREPARE of a query. Cursors use the cache, prepared statements do not."""
         if self._are_prepares_shown and "use_cache" in how:
             return None
         return self._sessions.of(connection).operation(query)
 
     def prepare(self, connection: Any, query: str, **_: object) -> Operation | None:
-        """Preparing, where it is shown."""
+        """Preparing a statement, if internal operations are shown."""
         server = self._sessions.of(connection).server
         found = server.read(query).operation
         return server.operation(f"PREPARE {found.name}", None, **found.known_attributes())
 
     def introspection(self, connection: Any, *_: object, **__: object) -> Operation:
-        """Looking up types, where it is shown."""
+        """Looking up types, if internal operations are shown."""
         return self._sessions.of(connection).server.operation("SELECT pg_catalog.pg_type", None)
 
     def copy_query(self, connection: Any, query: str, *_: object, **__: object) -> Operation:
@@ -148,12 +148,12 @@ class Queries:
         return Operation("CONNECT", SpanKind.CLIENT, attributes)
 
     def connected(self, connection: Any) -> Mapping[str, Any]:
-        """What is known of a connection that has been made."""
+        """Attributes of a new connection."""
         known = self._sessions.of(connection).server.attributes
         return {key: known.get(key) for key in (NETWORK_PEER_ADDRESS, NETWORK_PEER_PORT)}
 
     def _batch(self, operation: Operation | None, args: Iterable[Any]) -> Operation | None:
-        # Any iterable may hold the arguments; one that has no length must not be used up.
+        # The arguments may be any iterable; one without a length must not be consumed.
         size = len(args) if isinstance(args, (list, tuple)) else 0
         if operation is None or size < _BATCH:
             return operation
@@ -170,17 +170,17 @@ class Queries:
 
 
 def rows(result: list[Any]) -> Mapping[str, Any]:
-    """How many rows there are."""
+    """The number of rows."""
     return {DB_RESPONSE_RETURNED_ROWS: len(result)}
 
 
 def row(result: Any) -> Mapping[str, Any]:
-    """Whether there is a row."""
+    """The number of rows: one or none."""
     return {DB_RESPONSE_RETURNED_ROWS: 0 if result is None else 1}
 
 
 def value(result: Any) -> Mapping[str, Any]:
-    """One row where there is a value; without one nobody knows."""
+    """One row if there is a value. ``None`` may be a value, or no row: nothing is told."""
     return {} if result is None else {DB_RESPONSE_RETURNED_ROWS: 1}
 
 

@@ -1,10 +1,9 @@
 """
-What is known of connections to PostgreSQL while they are open.
+The state of open connections to PostgreSQL.
 
-A `Server` has what all connections to one database have in common, with the operations of the
-queries seen last: most queries cost one look-up. A `DatabaseSession` is one connection. It is an attribute
-of the connection's protocol object, which asyncpg makes once for each and never hands out; the
-connection itself has no room for one.
+A `Server` has the attributes that all connections to one database share, and a cache of operations:
+most queries cost one look-up. A `DatabaseSession` is one connection. It is kept as an attribute of
+the connection's private protocol object; the connection itself has slots, and no room.
 """
 
 from __future__ import annotations
@@ -40,9 +39,9 @@ MEASURED: Final = (DB_NAMESPACE, DB_QUERY_SUMMARY, SERVER_ADDRESS, SERVER_PORT)
 _SESSION: Final = "_eai_session"
 _DEFAULT_PORT: Final = 5432
 _MOST_QUERIES: Final = 512
-# What a nested transaction asks for, in asyncpg's words.
+# Statements of nested transactions, as asyncpg writes them.
 _ISOLATION: Final = "SHOW transaction_isolation;"
-# Names that asyncpg makes up, a new one each time.
+# Names that asyncpg generates, a new one each time.
 _UNIQUE: Final = "__asyncpg_"
 _BEGINNINGS: Final = frozenset({"BEGIN", "START"})
 _ENDINGS: Final = frozenset({"COMMIT", "END", "ROLLBACK", "ABORT"})
@@ -50,12 +49,12 @@ _ENDINGS: Final = frozenset({"COMMIT", "END", "ROLLBACK", "ABORT"})
 
 class Statement(NamedTuple):
     """
-    A query text, read.
+    A query text after parsing.
 
     Attributes:
         operation: Its span.
-        kind: ``"begin"`` and ``"end"`` of a transaction; ``"internal"`` for what nobody wrote;
-            empty for all others.
+        kind: ``"begin"`` and ``"end"`` of a transaction; ``"internal"`` for a query of the
+            library's own; empty for all others.
     """
 
     operation: Operation
@@ -69,7 +68,7 @@ class Server:
     Args:
         address: Host and port, or the path of a unix socket.
         database: The database's name.
-        peer: What the transport says of the other side.
+        peer: The transport's ``peername``.
     """
 
     def __init__(self, address: Any, database: str | None, peer: Any) -> None:
@@ -92,7 +91,7 @@ class Server:
         self.statement = lru_cache(maxsize=_MOST_QUERIES)(self.read)
 
     def read(self, query: str) -> Statement:
-        """Read a query text; `statement` remembers what it has read."""
+        """Parse a query text; `statement` caches the result."""
         summary, text = sql.read(query)
         operation = self.operation(summary, text)
         first = summary.partition(" ")[0].upper()
@@ -106,7 +105,7 @@ class Server:
         return Statement(operation, kind)
 
     def operation(self, summary: str, text: str | None, **more: Any) -> Operation:
-        """An operation with all that is known of the server."""
+        """An operation with the server's attributes."""
         known = {**self.attributes, DB_QUERY_SUMMARY: summary, DB_QUERY_TEXT: text, **more}
         database, host, port = self._metric_values
         return KnownOperation(
@@ -122,15 +121,15 @@ class DatabaseSession:
     One connection.
 
     Args:
-        sessions: Those it belongs to.
-        server: What it is connected to.
-        is_all_shown: Whether what nobody wrote gets spans, too.
+        sessions: The collection it belongs to.
+        server: The server it is connected to.
+        is_all_shown: Whether queries of the library's own get spans.
 
     Attributes:
-        quiet: How many things are under way whose queries get no spans.
+        quiet: The number of calls under way whose queries get no spans.
         is_released: Whether its pool is taking it back.
-        waited: Seconds that the one who has it waited for it, until a query has told.
-        unfinished: Its operations of several calls.
+        waited: Seconds that acquiring it took, until a query has recorded them.
+        unfinished: Its operations that take several calls.
     """
 
     def __init__(self, sessions: Sessions, server: Server, *, is_all_shown: bool) -> None:
@@ -144,9 +143,9 @@ class DatabaseSession:
         self._began_quietly = False
 
     def operation(self, query: Any) -> Operation | None:
-        """The operation of a query; ``None`` for one that gets no span."""
+        """The operation of a query; ``None`` for no span."""
         if not isinstance(query, str):
-            # A wrong argument is asyncpg's to complain about.
+            # asyncpg itself raises for a wrong argument.
             return None if self.quiet else self.server.operation("", None)
         if _UNIQUE in query:
             query = sql.without_unique_names(query)
@@ -162,7 +161,7 @@ class DatabaseSession:
         return with_attributes(operation, {EAI_DB_POOL_WAIT_TIME: waited})
 
     def _is_hidden(self, kind: str) -> bool:
-        """Whether a query gets no span: a transaction's end goes with its beginning."""
+        """Whether a query gets no span. The end of a transaction follows its beginning."""
         began_quietly = self._began_quietly
         if kind in {"begin", "end"}:
             self._began_quietly = kind == "begin" and bool(self.quiet)
@@ -202,7 +201,7 @@ class Sessions:
         return session
 
     def server(self, address: Any, database: str | None, peer: Any = None) -> Server:
-        """What is known of a server; the same object as long as somebody has it."""
+        """The server; the same object as long as a session refers to it."""
         key = (address, database, peer)
         server = self._servers.get(key)
         if server is None:

@@ -1,1 +1,1 @@
-"""What the instrumentors of LLM clients have in common."""
+"""The parts of the LLM instrumentors: requests, wire formats, streams, content, prices."""

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 def fold(block: dict[str, Any], delta: Mapping[str, Any]) -> None:
-    """Add what a stream tells of a block to it."""
+    """Add a streamed piece to a content block."""
     names = {
         "text_delta": ("text", "text"),
         "thinking_delta": ("thinking", "thinking"),

@@ -93,7 +93,7 @@ class Messages(Format):
             answer.parts = dict(body)
 
     def event(self, answer: LlmResponse, name: str, data: Mapping[str, Any]) -> None:
-        """An event. Counts in the last one are those of the whole message, not further ones."""
+        """Read an event. The last one has the counts of the whole message."""
         kind = text(data.get("type")) or name
         if kind == "content_block_delta":
             answer.has_token = True
@@ -149,10 +149,10 @@ class Messages(Format):
 
 def _compacted(iterations: list[Any]) -> dict[str, int]:
     """
-    Tokens that were used to shorten the conversation, which the total leaves out.
+    Tokens that were used to compact the conversation, which the total leaves out.
 
-    It has those of the other iterations by the same model in it. What an adviser used, another
-    model, is no usage of this one.
+    The total has the other iterations of the same model. Those of an adviser, another model, do not
+    count.
     """
     found = dict.fromkeys(_COMPACTED.values(), 0)
     for one in map(mapping, iterations):
@@ -179,7 +179,7 @@ def _total(told: int | None, more: int | None) -> int | None:
 
 
 class TokenCount(Format):
-    """``/v1/messages/count_tokens``: what a request would use; nothing is used."""
+    """``/v1/messages/count_tokens``: counts the tokens of a request without sending it."""
 
     def response(self, answer: LlmResponse, body: Mapping[str, Any]) -> None:
         """How many tokens."""

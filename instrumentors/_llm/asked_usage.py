@@ -1,4 +1,4 @@
-"""The usage of a stream, where only we have asked for it: the program never sees it."""
+"""Asks a stream for its token usage, and hides it from the application again."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from eai_autotrace.patching.guard import report
 
 def with_usage(options: Any) -> Any:
     """
-    A copy of a request's options that asks for the usage; ``None`` where the application said.
+    A copy of a request's options that asks for the usage; ``None`` if the application decides itself.
 
-    The application may have passed the body itself: it stays as it is.
+    The body may be the application's own object: it stays unchanged.
     """
     body = options.json_data
     extra = getattr(options, "extra_json", None) or {}
@@ -38,15 +38,15 @@ def with_usage(options: Any) -> Any:
 
 class AskedEvents(Events):
     """
-    Watches events of which some came only because we asked for them, and takes those out again.
+    Reads a stream's events, and removes those that came only because we asked for the usage.
 
     Args:
         call: The operation.
-        decode: Undoes the compression of the body. What is handed on then has none.
+        decode: Undoes the compression of the body; the application then gets it uncompressed.
     """
 
     def chunk(self, chunk: bytes) -> bytes:
-        """Hand on whole events, without what the application did not ask for."""
+        """Pass on whole events, without the usage."""
         self._call.heard = time_ns()
         if self._tells_nothing(chunk):
             return _without_null(chunk)
@@ -61,7 +61,7 @@ class AskedEvents(Events):
         return self._handed(whole)
 
     def _handed(self, whole: bytes) -> bytes:
-        # Apart from each other: what cannot be read is still to be taken out.
+        # Two guards: an event that cannot be read must still be removed.
         try:
             if whole and not self._call.ended:
                 self._see_events(whole)
@@ -89,7 +89,7 @@ def without_usage(data: bytes) -> bytes:
     """
     Events of a chat without the usage that was asked for.
 
-    ``"usage":null`` goes out of each event, and with it the one that has nothing but the usage.
+    ``"usage":null`` is removed from each event, and so is the event that has only the usage.
     """
     if b'"usage"' not in data:
         return data
@@ -105,7 +105,7 @@ def without_usage(data: bytes) -> bytes:
 
 def _without_null(raw: bytes) -> bytes:
     for null in (b',"usage":null', b', "usage": null'):
-        # Quotes inside a text are escaped, so this is no part of one.
+        # Quotes inside a text are escaped, so this cannot match there.
         raw = raw.replace(null, b"")
     return raw
 

@@ -1,4 +1,4 @@
-"""Who watches the bodies of LLM responses, and what is read of those that are JSON."""
+"""Listeners of LLM response bodies, and the reading of JSON."""
 
 from __future__ import annotations
 
@@ -17,19 +17,17 @@ if TYPE_CHECKING:
 
     Decode = Callable[[bytes], bytes]
 
-# Of a text: for bytes `json.loads` looks for their encoding first.
+# Text, because for bytes `json.loads` first detects the encoding.
 _decode: Final = json.JSONDecoder().raw_decode
 LARGEST: Final = 8_000_000
 """Bytes of a body that is put together to be decoded."""
 
-_BULKY: Final = (
-    64_000  # bytes of one that is decoded as a whole though only its ends tell something
-)
+_BULKY: Final = 64_000  # bytes up to which a bulky response is decoded as a whole
 
 
 class Body:
     """
-    Watches a body of which only the end is of interest.
+    Listens to a body whose contents are not read.
 
     Args:
         call: The operation.
@@ -41,7 +39,7 @@ class Body:
         self._decode = decode
 
     def chunk(self, chunk: bytes) -> bytes:
-        """Hand on what comes."""
+        """Pass on a chunk."""
         if not self._call.ended:
             self._call.heard = time_ns()
             try:
@@ -55,15 +53,15 @@ class Body:
         return b""
 
     def read(self) -> None:
-        """All has come."""
+        """The body was read to its end."""
         self._call.end()
 
     def failed(self, error: BaseException) -> None:
-        """It was cut, or the task was cancelled."""
+        """Reading has failed, or the task was cancelled."""
         self._call.fail(error)
 
     def closed(self) -> None:
-        """The application has closed it before its end, or the library has, let go of."""
+        """The application has closed it early, or the library did because it was dropped."""
         if not self._call.ended:
             if _is_let_go(self._call.operation.request.library):
                 self._call.abandon()
@@ -71,7 +69,7 @@ class Body:
                 self._call.end({EAI_OUTCOME: "closed"})
 
     def dropped(self) -> None:
-        """The application has let go of it."""
+        """The application has dropped it."""
         self._call.abandon()
 
     def _see(self, data: bytes) -> None:
@@ -79,7 +77,7 @@ class Body:
 
 
 class JsonBody(Body):
-    """Watches a body of JSON that the application reads by itself."""
+    """Listens to a JSON body, and reads it at its end."""
 
     def __init__(self, call: Inference, decode: Decode | None = None) -> None:
         super().__init__(call, decode)
@@ -112,7 +110,7 @@ def _is_let_go(library: str) -> bool:
 
 
 def read_json(call: Inference, content: bytes) -> None:
-    """Read a whole response. One that is no JSON tells nothing."""
+    """Read a whole response. Invalid JSON is ignored."""
     form = call.operation.request.route.format
     try:
         bulky = form.is_bulky and len(content) > _BULKY
@@ -124,7 +122,7 @@ def read_json(call: Inference, content: bytes) -> None:
 
 
 def skim(content: bytes) -> dict[str, Any]:
-    """``model`` and ``usage`` of a large JSON object, looked for at its ends only."""
+    """``model`` and ``usage`` of a large JSON object, searched at its ends only."""
     found: dict[str, Any] = {}
     for name in ("model", "usage"):
         mark = f'"{name}"'.encode()

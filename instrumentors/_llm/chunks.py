@@ -1,4 +1,4 @@
-"""When the parts of a stream came."""
+"""The times at which a stream's chunks arrived."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ class Chunks:
     The times of a stream's chunks, in nanoseconds since 1970.
 
     Args:
-        are_timed: Whether each chunk is of interest.
+        are_timed: Whether each chunk is timed.
 
     Attributes:
         first: When the first one came.
@@ -30,7 +30,7 @@ class Chunks:
         self._last: int | None = None
 
     def arrived(self, count: int) -> None:
-        """Note that so many have come together."""
+        """Note that so many events have arrived in one chunk."""
         now = time_ns()
         if self.first is None:
             self.first = now
@@ -40,5 +40,5 @@ class Chunks:
         self._last = now
 
     def mark_first_token(self) -> None:
-        """Note that the first content or reasoning has come."""
+        """Note that the first content or reasoning has arrived."""
         self.first_token = time_ns()

@@ -20,7 +20,7 @@ _LEAST: Final = 16  # characters of a text that are worth keeping
 
 
 def each(read: Callable[[Any], Any], values: Iterable[Any]) -> list[Any]:
-    """What is read of each of some values; one that fails costs itself alone."""
+    """Read each of some values; one that cannot be read is left out."""
     found: list[Any] = []
     for one in values:
         with guard("reading a part of a message"):
@@ -34,12 +34,12 @@ def text_part(content: Any) -> dict[str, Any]:
 
 
 def reasoning_part(content: Any) -> dict[str, Any]:
-    """What a model thought."""
+    """A part with the model's reasoning."""
     return {"type": "reasoning", "content": content}
 
 
 def call_part(identity: Any, name: Any, arguments: Any) -> dict[str, Any]:
-    """A call of a tool; arguments that are JSON are decoded."""
+    """A part with a tool call; arguments that are JSON are decoded."""
     if isinstance(arguments, str):
         with suppress(ValueError):  # what a model makes need not be JSON
             arguments = json.loads(arguments)
@@ -47,16 +47,16 @@ def call_part(identity: Any, name: Any, arguments: Any) -> dict[str, Any]:
 
 
 def result_part(identity: Any, response: Any) -> dict[str, Any]:
-    """What a tool gave."""
+    """A part with a tool's result."""
     return {"type": "tool_call_response", "id": identity, "response": response}
 
 
 def plain(value: Any, depth: int = 0) -> Any:
     """
-    A value as JSON has it, of what applications pass to SDKs.
+    A value of an application as JSON data.
 
-    Models become objects; bytes are told by their size and hash, and iterators, which must not be
-    used up, by their type. An SDK's sentinels are left out.
+    Models become objects. Bytes are replaced by their size and hash. Iterators must not be consumed:
+    their type is recorded. An SDK's sentinels are left out.
     """
     if value is None or isinstance(value, (str, int, float, bool)):
         return value

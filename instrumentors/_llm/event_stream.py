@@ -1,8 +1,8 @@
 """
-Who watches streams of events, and what of them is read.
+Listeners of event streams.
 
-Of a stream's events only those are decoded that tell more than content: the first ones, until
-content has come, and those that have a marker of their format in them.
+Only events that tell more than content are decoded: the first ones, until content arrives, and those
+that contain a marker of their format.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 _DONE: Final = b"[DONE]"
 _END: Final = b"data: [DONE]"
-_MOST_LEARNT: Final = 8  # in a stream; some have something else that is new in each event
+_MOST_LEARNT: Final = 8  # in a stream; some vendors put another changing value into each event
 
 
 class Events(Body):
@@ -50,18 +50,18 @@ class Events(Body):
         self._learnt = 0
 
     def chunk(self, chunk: bytes) -> bytes:
-        """Hand on what comes."""
+        """Pass on a chunk, and read its events."""
         if self._tells_nothing(chunk):
             self._call.heard = time_ns()
             return chunk
         return super().chunk(chunk)
 
     def _tells_nothing(self, chunk: bytes) -> bool:
-        """Whether a chunk is of whole events that have content only, as most are."""
+        """Whether a chunk consists of whole events with nothing but content, as most do."""
         if not self._is_quiet or self._splitter.held:
             return False
         head, tail = self._head, self._tail
-        # Most differ from the one before in a text alone, which ends at the first quote.
+        # Most differ from the previous one only in a text, which ends at the first quote.
         if chunk.startswith(head) and chunk.endswith(tail) and head:
             if b'"' not in chunk[len(head) : -len(tail)]:
                 return True
@@ -74,7 +74,7 @@ class Events(Body):
         return True
 
     def _learn(self, chunk: bytes) -> None:
-        """Keep what stands around the text of a chunk: to know the next one takes a third then."""
+        """Keep the bytes around the text of a chunk: comparing the next one takes a third of the time."""
         if self._learnt < _MOST_LEARNT:
             self._learnt += 1
             for mark in self._form.text_marks:
@@ -85,7 +85,7 @@ class Events(Body):
                     return
 
     def read(self) -> None:
-        """All has come; without the stream's own end it was cut between two events."""
+        """The body was read to its end. Without the stream's final event it was cut."""
         if self._call.ended:
             return
         self._see_rest()
@@ -96,7 +96,7 @@ class Events(Body):
             self._call.end({EAI_OUTCOME: "truncated"})
 
     def closed(self) -> None:
-        """A library that knows the last event before its blank line is whole reads no further."""
+        """Some SDKs stop before the final blank line, so parse what is left."""
         if not self._call.ended:
             self._see_rest()
             super().closed()
@@ -110,7 +110,7 @@ class Events(Body):
         self._see_held(self._splitter.held)
 
     def _see_held(self, held: bytes) -> None:
-        """See the last event, if it lacks its blank line; or a body that is no stream but JSON."""
+        """Read the last event if it lacks its blank line, or a JSON body in place of a stream."""
         if held[:1] == b"{":
             read_json(self._call, held)
             self._answer.is_complete = True
@@ -145,7 +145,7 @@ class Events(Body):
             try:
                 decoded = json.loads(data)
             except ValueError:
-                return  # half an event tells nothing, nor does one that is none of the vendor's
+                return  # half an event, or one that is not the vendor's
             if not isinstance(decoded, dict):
                 return
             had_token = answer.has_token
@@ -159,7 +159,7 @@ class Events(Body):
 
 
 class Frames(Events):
-    """Watches the binary events of AWS, each of which carries one of the vendor's."""
+    """Listens to AWS's binary events, each of which carries one of the vendor's."""
 
     def __init__(self, call: Inference, decode: Decode | None = None) -> None:
         super().__init__(call, decode)

@@ -1,8 +1,8 @@
 """
-Spans that a framework makes of the same model calls, such as Pydantic AI's.
+Spans that frameworks, such as Pydantic AI, make of the same model calls.
 
-Such a span is the current one when the framework calls the vendor's SDK. It is told by its scope,
-which is none of ours, by its ``gen_ai.operation.name``, and by its model.
+Such a span is current when the framework calls the vendor's SDK. It is recognized by its scope,
+its ``gen_ai.operation.name`` and its model.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _OURS: Final = "eai_autotrace"
 
 def framework_of(context: Context, kind: str, model: str | None) -> str | None:
     """
-    The scope of a framework whose span of this very call is the current one.
+    The scope of a framework whose span of this call is current; ``None`` if there is none.
 
     Args:
         context: Where the call is made.
@@ -46,12 +46,12 @@ def framework_of(context: Context, kind: str, model: str | None) -> str | None:
 
 
 def _is_same_kind(kind: str, its_kind: Any) -> bool:
-    # They may call a chat what others call the making of content.
+    # One framework's ``chat`` is another's ``generate_content``.
     return its_kind in INFERENCES if kind in INFERENCES else its_kind == kind == EMBEDDINGS
 
 
 def _bare(model: str) -> str:
-    """A model's name without the vendor that frameworks and routers put before it."""
+    """A model's name without a vendor's prefix."""
     vendor, _, rest = model.partition(":")
     bare = rest if rest and vendor.replace("-", "").isalpha() else model
     return bare.rpartition("/")[2]

@@ -1,8 +1,8 @@
 """
-Responses of httpx and httpx2: their headers, and their bodies under watch.
+Responses of httpx and httpx2: their headers, and the listeners of their bodies.
 
-Both libraries may be in one process, and a client may be given either, so the library is told by
-the response. The body is watched at its lowest level, below its decompression.
+A client may use either library, and both may be in one process: the response tells which. The body
+is wrapped at its lowest level, below the decompression.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 _LIBRARIES: Final = {"httpx", "httpx2"}
 _REQUEST_IDS: Final = (b"x-request-id", b"request-id", b"apim-request-id", b"x-amzn-requestid")
-# One vendor has ``remaining-tokens``, the other ``tokens-remaining``.
+# Some vendors write ``remaining-tokens``, others ``tokens-remaining``.
 _LIMITS: Final = {
     form.format(what=what, kind=kind).encode(): (
         f"{EAI_GEN_AI_RATE_LIMIT}.{what.replace('-', '_')}.{kind}"
@@ -44,15 +44,15 @@ _READ: Final = {b"content-type", b"content-encoding", _COST, *_REQUEST_IDS, *_LI
 
 
 def headers_of(response: Any) -> dict[bytes, bytes]:
-    """The headers of a response that are looked at, by name in lower case."""
+    """The headers of a response by lower-case name."""
     headers = response.headers
-    # Both libraries keep the names in lower case, too, and ``raw`` is a copy without those.
+    # A private list that has lower-case names; the public ``raw`` would be a copy.
     kept = getattr(headers, "_list", None) or [(n, n.lower(), value) for n, value in headers.raw]
     return {lower: value for _, lower, value in kept if lower in _READ}
 
 
 def described(headers: dict[bytes, bytes]) -> dict[str, Any]:
-    """Attributes for the provider's id of a request, and for the limits of its rate."""
+    """Attributes of the provider's request id and rate limits."""
     found: dict[str, Any] = {}
     for name in _REQUEST_IDS:
         if name in headers:
@@ -66,7 +66,7 @@ def described(headers: dict[bytes, bytes]) -> dict[str, Any]:
 
 
 def cost_of(headers: dict[bytes, bytes]) -> float | None:
-    """What a LiteLLM proxy says the call cost."""
+    """The cost of the call that a LiteLLM proxy reports."""
     if _COST not in headers:
         return None
     try:
@@ -77,7 +77,7 @@ def cost_of(headers: dict[bytes, bytes]) -> float | None:
 
 def look(response: Any, call: Inference, headers: dict[bytes, bytes]) -> None:
     """
-    Read the body of a response that has been read, and watch one that is still to be.
+    Read the body of a response if it is there, else listen to it.
 
     Args:
         response: The response.
@@ -96,12 +96,12 @@ def look(response: Any, call: Inference, headers: dict[bytes, bytes]) -> None:
 
 
 def _read_stream(response: Any, call: Inference, content: bytes, kind: bytes) -> None:
-    """Read a stream that a hook, a cache or a transport of the application has read before."""
+    """Read a stream that a hook, a cache or a transport has consumed already."""
     watcher = _watcher(kind, call)(call)
     handed = watcher.chunk(content) + watcher.held()
     if call.is_asked:
         response._content = handed  # noqa: SLF001
-        vars(response).pop("_text", None)  # the text, where that has been asked for, too
+        vars(response).pop("_text", None)  # the decoded text as well, if it was asked for
     watcher.read()
 
 
@@ -110,7 +110,7 @@ def _watch(response: Any, call: Inference, headers: dict[bytes, bytes], kind: by
     encoding = headers.get(b"content-encoding", b"identity").strip().lower()
     decode = None if encoding == b"identity" else _decoder(response, encoding)
     if call.is_asked and decode is not None:
-        # From here on the body is plain; what the library would undo has been undone.
+        # The body is uncompressed from here on: the library must not decode it again.
         response._decoder = type(response)(200)._get_content_decoder()  # noqa: SLF001
     watcher = _watcher(kind, call)(call, decode)
     body = wrap_body(response.stream, watcher, library.SyncByteStream, library.AsyncByteStream)
@@ -128,7 +128,7 @@ _WATCHERS: Final[dict[bytes, type[Body]]] = {
 
 
 def _watcher(kind: bytes, call: Inference) -> type[Body]:
-    """Who watches a body. A stream of a mock or a proxy may have another type, or none."""
+    """The listener of a body. Mocks and proxies may send a stream with another content type."""
     if call.is_asked:
         return AskedEvents
     if call.operation.request.is_stream and kind != _FRAMES:
@@ -147,7 +147,7 @@ def _library(response: Any) -> Any:
 def _decoder(response: Any, encoding: bytes) -> Callable[[bytes], bytes]:
     if encoding == b"gzip":
         return zlib.decompressobj(zlib.MAX_WBITS | 16).decompress
-    # Another response of the same kind has a decoder of its own for the same encoding.
+    # A response of the same kind makes a new decoder for the same encoding.
     twin = type(response)(200, headers={"content-encoding": encoding.decode("latin-1")})
     decoder = twin._get_content_decoder()  # noqa: SLF001
 

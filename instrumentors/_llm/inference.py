@@ -1,7 +1,7 @@
 """
 An LLM operation under way, from the request to the last byte of the response.
 
-However the application reads the response: spans, metrics, events and content are the same.
+Spans, metrics, events and content are the same however the application reads the response.
 """
 
 from __future__ import annotations
@@ -48,15 +48,16 @@ class Inference(ActiveStreamedRequest):
     An LLM operation under way.
 
     Attributes:
-        operation: What it is.
-        answer: What is known of the response.
-        chunks: When its parts came, where it is a stream.
+        operation: Its description.
+        answer: The response, as far as it was read.
+        chunks: The times of a stream's chunks.
         retries: Attempts after the first one.
         learnt: Further attributes, from the response's headers.
         heard: When the last bytes of the response came, in nanoseconds since 1970.
-        is_counted: Whether its tokens are counted: used by it, or by a job whose end it tells first.
-        is_asked: Whether the response has something in it because we asked for it.
-        prompt: The content of the request, where that is recorded, as attributes.
+        is_counted: Whether its tokens are counted: those of its own, or of a job whose end it reports
+            first.
+        is_asked: Whether the response has the usage only because we asked for it.
+        prompt: Attributes with the request's content, if that is recorded.
     """
 
     __slots__ = (
@@ -82,7 +83,7 @@ class Inference(ActiveStreamedRequest):
         self.answer = LlmResponse(
             keeps_content=recording.wants_content(is_recorded=self.is_recording)
         )
-        self._ends = [True]  # one end; taking it is atomic
+        self._ends = [True]  # popped by whoever ends it first, which is atomic
         self.retries = 0
         self.learnt = self.prompt = _NOTHING
         self.heard: int | None = None
@@ -97,7 +98,7 @@ class Inference(ActiveStreamedRequest):
             self.context = marked(self.context)
 
     def asked(self) -> None:
-        """Keep the content of the request, where that is recorded."""
+        """Keep the content of the request, if it is recorded."""
         if self.answer.keeps_content:
             with guard("recording the content of a request"):
                 request = self.operation.request
@@ -105,7 +106,7 @@ class Inference(ActiveStreamedRequest):
                 self.prompt = self.operation.llm.recording.prompt(prompt)
 
     def end(self, attributes: Mapping[str, Any] | None = None, at: int | None = None) -> None:
-        """End it with what is known. Of several threads, such as a reader and a closer, one does."""
+        """End it. Safe against several threads, such as a reader and a closer."""
         try:
             self._ends.pop()
         except IndexError:
@@ -114,7 +115,7 @@ class Inference(ActiveStreamedRequest):
         learnt: dict[str, Any] = {}
         try:
             if self.answer.job is not None:
-                # Of all the requests that ask how it is going, or tell of it, one has its tokens.
+                # Many requests may poll a job: its tokens are counted once.
                 self.is_counted = (
                     tried(_DESCRIBING, self.operation.llm.is_first, self.answer.job) or False
                 )
@@ -136,9 +137,9 @@ class Inference(ActiveStreamedRequest):
 
     def abandon(self) -> None:
         """
-        End what its owner let go of unfinished: when the last of it came.
+        End it as unfinished, at the time of the last bytes.
 
-        It may be noticed much later, by the garbage collector or at the end of the process.
+        This may run much later, in the garbage collector or at the end of the process.
         """
         if not self.ended:
             self.end({EAI_OUTCOME: "abandoned"}, self.heard)
@@ -150,13 +151,13 @@ class Inference(ActiveStreamedRequest):
             recorder.end(self._metric_values, known, 0, None)
 
     def _set(self, attributes: Mapping[str, Any]) -> None:
-        # What is measured is not what the span has.
+        # The metrics have other attributes than the span.
         if is_failure(attributes):
             self._shown = {**self._shown, ERROR_TYPE: attributes[ERROR_TYPE]}
         super()._set(self._shown)
 
     def _learnt(self, now: int, cost: float | None) -> dict[str, Any]:
-        """What is measured."""
+        """The attributes and values of the metrics."""
         answer, operation = self.answer, self.operation
         learnt: dict[str, Any] = {GEN_AI_RESPONSE_MODEL: answer.model}
         if answer.error_type is not None:
@@ -191,7 +192,7 @@ class Inference(ActiveStreamedRequest):
         return (moment - self.started) / _SECOND
 
     def _described(self, cost: float | None, source: str) -> dict[str, Any]:
-        """What the span has; a part of it that fails costs itself alone."""
+        """The attributes of the span. A part that fails is left out."""
         known: dict[str, Any] = tried(_DESCRIBING, self._identified) or {}
         known |= tried(_DESCRIBING, self._answered) or {}
         if cost is not None:
@@ -205,7 +206,7 @@ class Inference(ActiveStreamedRequest):
         return known
 
     def _answered(self) -> dict[str, Any]:
-        """What the span has of how the response came and ended, and of what it used."""
+        """Attributes of the response's course, end and usage."""
         answer, llm, request = self.answer, self.operation.llm, self.operation.request
         route = request.route
         known: dict[str, Any] = {}
@@ -222,7 +223,7 @@ class Inference(ActiveStreamedRequest):
         return known
 
     def _identified(self) -> dict[str, Any]:
-        """What the span has of the response as such; not what is unknown, which is left out."""
+        """Attributes of the response itself; unknown ones are left out."""
         answer = self.answer
         known: dict[str, Any] = {**self.learnt, **answer.attributes}
         if answer.model is not None:
@@ -236,7 +237,7 @@ class Inference(ActiveStreamedRequest):
         return known
 
     def _tell(self) -> None:
-        """The event of an inference; and what others asked to be told."""
+        """Emit the event, and tell OpenTelemetry's util-genai if it is in use."""
         operation = self.operation
         if operation.upstream is not None:
             tried(_DESCRIBING, publish, operation.upstream, self.answer)

@@ -1,8 +1,8 @@
 """
-What is measured of LLM operations, in both versions of the conventions.
+The metrics of LLM operations, in both versions of the conventions.
 
-The values come from the operation itself, sampled or not. Those that are no attributes of its span
-have names with a tilde.
+The values come from the operation itself, sampled or not. Those that are no span attributes have
+keys with a tilde.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ _REASONING: Final = "~counted.reasoning"
 
 
 class _Names:
-    """The names of the values of input or output tokens."""
+    """The keys of the values of input or output tokens."""
 
     def __init__(self, kind: str) -> None:
         self.used = f"~tokens.{kind}"
@@ -61,10 +61,10 @@ _OUTPUT: Final = _Names("output")
 
 def add_usage(values: dict[str, Any], usage: Usage, is_inference: bool) -> None:  # noqa: FBT001
     """
-    Add what is measured of the tokens of an operation.
+    Add the token values of an operation.
 
-    An inference of which no usage came counts zero of an unknown modality, as the conventions have
-    it: it is told from one that was not made.
+    An inference without usage counts zero tokens of an unknown modality, by the conventions: so it
+    differs from one that was not made.
     """
     for total, names in ((usage.input, _INPUT), (usage.output, _OUTPUT)):
         if total is not None:
@@ -82,7 +82,7 @@ def add_usage(values: dict[str, Any], usage: Usage, is_inference: bool) -> None:
 
 
 def leave_out_used(values: dict[str, Any]) -> None:
-    """Leave out what ``gen_ai.client.token.usage`` is recorded from."""
+    """Remove the values from which ``gen_ai.client.token.usage`` is recorded."""
     values.pop(_INPUT.used, None)
     values.pop(_OUTPUT.used, None)
 
@@ -100,7 +100,7 @@ def _add_counted(
 
 
 def _split(total: int, parts: Mapping[str, int]) -> dict[str, int]:
-    """Tokens by modality; what the provider does not assign is of an unknown one."""
+    """Tokens by modality; those that the provider does not assign are of an unknown one."""
     known = {modality: tokens for modality, tokens in parts.items() if tokens}
     rest = total - sum(known.values())
     return {**known, "unknown": rest} if rest > 0 or not known else known
@@ -179,7 +179,7 @@ def add_durations(
     first_chunk: float | None,
     is_inference: bool,  # noqa: FBT001
 ) -> None:
-    """Add what is measured of the times of an operation."""
+    """Add the durations of an operation."""
     if not is_inference or semconv != LATEST:
         values[OPERATION_DURATION] = seconds
         values[OPERATION_FIRST_CHUNK] = first_chunk

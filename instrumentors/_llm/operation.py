@@ -1,8 +1,8 @@
 """
-What is recorded of LLM operations, for every instrumentor of one.
+How LLM requests are described, for all instrumentors.
 
-An instrumentor says where a request goes and which wire format it has; all else is the same for all
-of them, and stands here and in `inference`.
+An instrumentor says where a request goes and which wire format it has. All else is common, and
+stands here and in `inference`.
 """
 
 from __future__ import annotations
@@ -48,9 +48,9 @@ class Route:
     Attributes:
         operation: ``gen_ai.operation.name``.
         format: The wire format.
-        attributes: What is the same for all requests of the kind.
-        is_counted: Whether its tokens are used by this request, not by another one.
-        has_stream_usage: Whether its streams tell the usage only where they are asked to.
+        attributes: Attributes that all its requests have.
+        is_counted: Whether its tokens are used by this request, and not by another one.
+        has_stream_usage: Whether its streams have the usage only if asked for it.
     """
 
     operation: str
@@ -72,7 +72,7 @@ class LlmRequest:
         address: The server.
         port: The server's port.
         is_stream: Whether the response is to be a stream.
-        is_native: Whether the SDK makes a span of its own, which stays.
+        is_native: Whether the SDK makes a span of its own that is kept.
         library: The SDK's package.
         has_own_provider: Whether the SDK's own span goes to a provider of the program's, and stays.
     """
@@ -97,9 +97,9 @@ class LlmOperation(StreamedRequestOperation):
     The operation of a request.
 
     Args:
-        llm: What is recorded of it.
+        llm: The settings.
         request: The request.
-        context: Where it is made.
+        context: The context in which it is made.
 
     Attributes:
         is_counted_above: Whether a framework records the same metric of its tokens.
@@ -116,7 +116,7 @@ class LlmOperation(StreamedRequestOperation):
     )
 
     def __init__(self, llm: Llm, request: LlmRequest, context: Context) -> None:
-        # All that the base's own would set, which takes as long again.
+        # Sets the base class's fields itself, which takes half the time of its `__init__`.
         model = request.body.get("model")
         model = model if isinstance(model, str) and model else None
         kind = request.route.operation
@@ -144,13 +144,13 @@ class LlmOperation(StreamedRequestOperation):
         self.emits_event = upstream is not None or llm.recording.is_in_events
 
     def known_attributes(self) -> dict[str, Any]:
-        """What is known at the start; worked out only for a span that may be recorded."""
+        """The attributes at the start; made only for a span that may be recorded."""
         return self.llm.attributes(self)
 
 
 class Llm:
     """
-    What is recorded of LLM operations.
+    What is recorded of LLM operations, under some settings.
 
     Args:
         config: The settings.
@@ -173,7 +173,7 @@ class Llm:
         return LlmOperation(self, request, get_current())
 
     def attributes(self, operation: LlmOperation) -> dict[str, Any]:
-        """What is known of an operation from its request and its context."""
+        """Attributes from the request and its context."""
         request, context = operation.request, operation.context
         route = request.route
         found: dict[str, Any] = {
@@ -205,7 +205,7 @@ class Llm:
         return self._chunk_recorder
 
     def is_first(self, job: str) -> bool:
-        """Whether the end of a job is seen for the first time: of the last ones, by this process."""
+        """Whether this process sees the end of a job for the first time, among the last jobs."""
         mark = object()
         is_first = self._jobs.setdefault(job, mark) is mark
         if len(self._jobs) > _MOST_JOBS:
@@ -214,7 +214,7 @@ class Llm:
 
     def cost(self, response: LlmResponse, model: str | None) -> tuple[float | None, str]:
         """
-        What a response has cost in US dollars, and who says so.
+        The cost of a response in US dollars, and the source of the figure.
 
         Args:
             response: The response.

@@ -1,7 +1,7 @@
 """
-What tokens cost: a table with a date, and a file of the user's that comes before it.
+Prices of tokens: a dated table, and a file of the user's that goes before it.
 
-Nothing is fetched. A model that is in neither has no cost, rather than a wrong one.
+Nothing is fetched. A model in neither of them has no cost, rather than a wrong one.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ class Price(NamedTuple):
     cache_write: float | None = None
 
     def of(self, usage: Usage) -> float | None:
-        """What some tokens cost; ``None`` where it is not known how many they are."""
+        """The price of some tokens; ``None`` if their number is unknown."""
         if usage.input is None:
             return None
         read, written = usage.cache_read or 0, usage.cache_write or 0
@@ -53,7 +53,7 @@ class Price(NamedTuple):
         total = plain * self.input + (usage.output or 0) * self.output
         total += read * (self.input if self.cache_read is None else self.cache_read)
         total += written * (self.input if self.cache_write is None else self.cache_write)
-        # As people write it, not as halves and quarters of bits add up to.
+        # Rounded to the decimal figure that the binary sum stands for.
         return round(total / _MILLION, _DIGITS)
 
 
@@ -78,7 +78,7 @@ class Prices:
         US dollars for some tokens.
 
         Args:
-            models: Names of the model, the best first: the one that answered, then the one asked.
+            models: Names of the model, best first: that of the response, then that of the request.
             usage: The tokens.
         """
         for model in models:

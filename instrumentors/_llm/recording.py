@@ -42,7 +42,7 @@ _EVENTS: Final = {"EVENT_ONLY", "SPAN_AND_EVENT"}
 
 
 def _most(config: Config) -> int:
-    """Bytes of an attribute: as many characters have room, the SDK cuts none of them off."""
+    """The most bytes of an attribute, within the SDK's limit in characters."""
     limit = config.span_attribute_value_length_limit
     if limit is None:
         limit = config.attribute_value_length_limit
@@ -111,11 +111,11 @@ class Recording:
 
         Args:
             attributes: Those of its span that are no content.
-            content: The content as JSON. An event has it as it is structured.
+            content: The content as JSON; the event has it as structured values.
             context: The operation's context.
         """
         shown = {name: json.loads(value) for name, value in content.items()}
-        # A span that has content has it among its attributes by now.
+        # By now a span with content has it among its attributes.
         described = {name: value for name, value in attributes.items() if name not in _CONTENT}
         _logs.get_logger(__name__, __version__, schema_url=SCHEMA_URL).emit(
             event_name=_EVENT,

@@ -1,5 +1,5 @@
 """
-Server-sent events, as bytes: where one ends, and what it says.
+Splits and parses server-sent events, as bytes.
 
 https://html.spec.whatwg.org/multipage/server-sent-events.html
 """
@@ -30,7 +30,7 @@ class Event(NamedTuple):
     Attributes:
         name: Its name, empty where it has none.
         data: Its data.
-        raw: What it was in the stream, with the blank line at its end.
+        raw: Its bytes in the stream, with the blank line at its end.
     """
 
     name: str
@@ -39,7 +39,7 @@ class Event(NamedTuple):
 
 
 class Splitter:
-    """Holds back what is not a whole event yet."""
+    """Holds back the bytes of an event that is not complete yet."""
 
     __slots__ = ("held",)
 

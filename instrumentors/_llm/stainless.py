@@ -1,10 +1,10 @@
 """
-Clients made by Stainless's generator: OpenAI, Anthropic, Groq, Together.
+Clients that Stainless generates: OpenAI, Anthropic, Groq, Together.
 
-All their methods end in ``_base_client.{Sync,Async}APIClient.request``, once for each call with all
-its attempts, and all their responses pass ``_process_response``, whatever the application then gets
-of them: an object, a stream, a raw response. So these two are patched, and the application's objects
-are the library's own. ``_calculate_retry_timeout`` tells of each further attempt.
+Every method calls ``_base_client.{Sync,Async}APIClient.request`` once, for all attempts. Every
+response passes ``_process_response``, whether the application gets an object, a stream or a raw
+response. These two are patched, so the application keeps the library's own objects.
+``_calculate_retry_timeout`` is observed: it is called before each further attempt.
 """
 
 from __future__ import annotations
@@ -45,9 +45,9 @@ class StainlessLibrary:
 
     Attributes:
         module: Its package.
-        provider: ``gen_ai.provider.name`` where host and client tell no other.
-        routes: What is traced.
-        clients: ``gen_ai.provider.name`` by what the names of client classes have in them.
+        provider: ``gen_ai.provider.name``, unless host or client tell another one.
+        routes: The traced routes.
+        clients: ``gen_ai.provider.name`` by a part of the client class's name.
         asks_usage: Whether a stream of this client, to this host, may be asked for its usage.
         native: The function that starts the library's own span of a call.
     """
@@ -74,7 +74,7 @@ class Stainless:
         self._llm = Llm(config)
         self._stream_usage = config.llm_stream_usage
         self._replaces_native = config.llm_native_spans == "replace"
-        # By identity, which is asked for at each call: a WeakKeyDictionary takes 3 us longer.
+        # By id, as it is looked up at each call: a WeakKeyDictionary takes 3 µs longer.
         self._endpoints: dict[int, tuple[ref[Any], Any, Endpoint]] = {}
 
     def targets(self) -> tuple[Target, ...]:
@@ -108,7 +108,7 @@ class Stainless:
         stream: bool = False,
         **__: object,
     ) -> LlmOperation | None:
-        # OpenAI's property imports something each time.
+        # The property of OpenAI's client runs an import each time.
         base, url = getattr(client, "_base_url", None) or client.base_url, options.url
         route = self._library.routes.find(options.method, url, base)
         if route is None:
@@ -142,7 +142,7 @@ class Stainless:
     def _endpoint(self, client: Any, url: Any) -> Endpoint:
         key = id(client)
         known = self._endpoints.get(key)
-        # An application may give a client another one.
+        # An application may replace a client's base URL.
         if known is not None and known[1] is url and known[0]() is client:
             return known[2]
         name = type(client).__name__
@@ -156,7 +156,7 @@ class Stainless:
     def _arguments(
         self, call: Inference, args: tuple[Any, ...], kwargs: dict[str, Any]
     ) -> tuple[tuple[Any, ...], dict[str, Any]]:
-        """The call's arguments; those of a stream that is to be asked for its usage with that."""
+        """The call's arguments; a stream is asked for its usage in a copy of the options."""
         call.asked()
         request = call.operation.request
         if not request.is_stream or not self._may_ask(args[0], request):
@@ -178,11 +178,11 @@ class Stainless:
             asks is not None and asks(client, request.address or "")
         ):
             return False
-        # In a version that does without this function, nothing would take out what comes of it.
+        # Without this function in a new version, nothing would remove the usage again.
         return is_patched(type(client), "_process_response")
 
     def _displaces(self, *_: object, **__: object) -> bool:
-        """Whether the call whose native span is about to start has one of ours in its place."""
+        """Whether a span of ours takes the place of the native one that is about to start."""
         call = current_request()
         return (
             self._replaces_native
@@ -192,7 +192,7 @@ class Stainless:
 
 
 def describe_error(error: BaseException) -> dict[str, Any]:
-    """Attributes of an exception: its class, and what the response says but its message."""
+    """Attributes of an exception: its class, and the status and headers of the response."""
     found = dict(error_type(error))
     response = getattr(error, "response", None)
     if response is not None and hasattr(response, "headers"):
@@ -206,19 +206,19 @@ def _has_native(client: Any) -> bool:
 
 
 def _has_own_provider(client: Any) -> bool:
-    """Whether the program has given a client a provider, to which its native spans go."""
+    """Whether the client has a tracer provider of its own, to which its native spans go."""
     own = (getattr(client, "_open_telemetry", None) or {}).get("tracer_provider")
     return own is not None and own is not trace.get_tracer_provider()
 
 
 def _answered(_client: Any, *, response: Any, retries_taken: int = 0, **_: object) -> None:
-    """Note a response before the library makes of it what the application gets, or fails to."""
+    """Note a response before the library parses it, which may fail."""
     call = current_request()
     if not isinstance(call, Inference) or call.ended:
         return
     call.heard = time_ns()
     headers = headers_of(response)
-    # First, so that no failure of the rest leaves in a stream what is to be hidden.
+    # First: whatever fails below, the usage must be removed from the stream.
     look(response, call, headers)
     call.retries = max(call.retries, retries_taken)
     cost = cost_of(headers)
@@ -229,7 +229,7 @@ def _answered(_client: Any, *, response: Any, retries_taken: int = 0, **_: objec
 
 
 def _retried(*_: object, **__: object) -> None:
-    """Note that an attempt has failed, and another one is to be made."""
+    """Note that an attempt has failed and another one follows."""
     call = current_request()
     if isinstance(call, Inference):
         call.retries += 1

@@ -1,4 +1,4 @@
-"""The instrumentor of every library that Stainless generates: it has a layout in common with them."""
+"""The common base of the instrumentors of clients that Stainless generates."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class StainlessInstrumentor(Instrumentor):
     Trace one such library.
 
     Attributes:
-        client: What is particular to the library.
+        client: The library's own facts.
     """
 
     client: ClassVar[StainlessLibrary]

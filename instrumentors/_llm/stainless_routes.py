@@ -1,4 +1,4 @@
-"""Which route a request takes, and to whom, however the application spells its path."""
+"""Finds a request's route and server, however the application spells its path."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class Endpoint(NamedTuple):
 
 class Routes:
     """
-    What is traced of an API.
+    The traced routes of an API.
 
     Args:
         routes: By method and path: ``"post /chat/completions"``. A path may have ``{id}`` in it.
@@ -86,7 +86,7 @@ def _path_of(url: str) -> str:
 
 
 def _ends(path: str) -> Iterator[tuple[str, bool]]:
-    """A path without ever more of its beginning, and whether what is left begins an API's paths."""
+    """A path with more and more of its beginning removed; each with whether it may be a route."""
     segments = path.strip("/").split("/")
     for index in range(len(segments)):
         is_whole = index == 0 or _VERSION.fullmatch(segments[index - 1]) is not None
@@ -96,11 +96,11 @@ def _ends(path: str) -> Iterator[tuple[str, bool]]:
 @lru_cache(maxsize=256)
 def endpoint_of(url: str, provider: str) -> Endpoint:
     """
-    Where a request with a whole URL of its own goes.
+    The endpoint of a request that has a whole URL.
 
     Args:
         url: The URL.
-        provider: The provider where the host tells none.
+        provider: The provider, unless the host tells another one.
     """
     found = urlsplit(url)
     port = found.port or _PORTS.get(found.scheme)

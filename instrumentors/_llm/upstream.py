@@ -1,8 +1,7 @@
 """
-OpenTelemetry's util-genai, whose inferences and ours know of each other.
+Cooperation with OpenTelemetry's util-genai.
 
-Where one of theirs is around ours, it gets what ours has learnt; where one is below, it makes no
-span of the same call.
+An inference of theirs around ours gets our results. One of theirs below ours makes no second span.
 """
 
 from __future__ import annotations
@@ -21,7 +20,7 @@ _UPSTREAM: Final = "opentelemetry.util.genai._inference_invocation"
 
 
 def marked(context: Context) -> Context:
-    """A context that says to them that an inference is being traced, where they are in use."""
+    """A context that tells util-genai, if it is in use, that this inference is traced."""
     upstream = sys.modules.get(_UPSTREAM)
     return (
         context
@@ -31,7 +30,7 @@ def marked(context: Context) -> Context:
 
 
 def publish(upstream: Any, answer: LlmResponse) -> None:
-    """Hand over to OpenTelemetry's util-genai what an operation around this one wants to know."""
+    """Give the results to an operation of util-genai around this one."""
     reasons = in_order(answer.finish_reasons)
     for name, value in (
         ("response_model", answer.model),

@@ -1,9 +1,9 @@
 """
-What LLM instrumentors know of a vendor's wire format, in one shape for all of them.
+The base of all vendors' wire formats.
 
-A `Format` reads requests, responses and events of streams, as decoded JSON, into an `LlmResponse`. It
-takes nothing for granted: a value that is not of the type the vendor documents is left out. That
-also leaves out the sentinels that SDKs put where an argument was not given.
+A `Format` reads requests, responses and stream events, as decoded JSON, into an `LlmResponse`. A
+value of another type than the vendor documents is left out, and so are the sentinels that SDKs use
+for arguments that were not given.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 class LlmResponse:
     """
-    What is known of a response so far.
+    A response, as far as it was read.
 
     Attributes:
         id: The response's id.
@@ -31,14 +31,14 @@ class LlmResponse:
         tier: The service tier that served the request.
         fingerprint: The configuration of the provider that served the request.
         attributes: Further attributes of the span.
-        error_type: What the response says went wrong.
+        error_type: ``error.type`` of an error in the response.
         is_complete: Whether a stream said that it has come to its end.
         has_token: Whether a stream has brought content or reasoning.
         job: The id of a response that was made in the background, once that has ended.
         cost: What the provider says the call cost, in US dollars.
         counts: Tokens by the vendor's names, where events of a stream add to them.
-        parts: The whole response as far as it is put together, where content is recorded.
-        is_kept: Whether `parts` is wanted.
+        parts: The content put together so far, if it is recorded.
+        is_kept: Whether content is recorded.
     """
 
     # Defaults of the class, so that making one costs little.
@@ -66,11 +66,10 @@ class Format:
     The wire format of one kind of route.
 
     Attributes:
-        parameters: What requests may have in them, and the attribute that it becomes, as read by a
-            function.
-        markers: What an event of a stream has in it, if it tells more than content.
-        text_marks: What stands before the text of an event that tells nothing else.
-        is_bulky: Whether responses are large, and but their ends tell something.
+        parameters: The keys of requests that are recorded, each with its attribute and its reader.
+        markers: Bytes that an event contains if it tells more than content.
+        text_marks: The bytes before the text of an event that tells nothing else.
+        is_bulky: Whether responses are large, and only their ends are read.
         request_tier: The attribute for the service tier that is asked for.
         response_tier: The attribute for the service tier that served.
     """
@@ -102,7 +101,7 @@ class Format:
         """Read one event of a stream."""
 
     def fold(self, answer: LlmResponse, name: str, data: Mapping[str, Any]) -> None:
-        """Put an event's content together with those before it, in ``answer.parts``."""
+        """Add an event's content to ``answer.parts``."""
 
     def prompt(self, body: Mapping[str, Any]) -> Prompt:  # noqa: ARG002 - others do
         """The content of a request."""
@@ -172,16 +171,16 @@ def texts(value: Any) -> tuple[str, ...] | None:
 
 
 def not_one(value: Any) -> int | None:
-    """A number of choices; the conventions leave out that there is one."""
+    """The number of choices; the conventions leave out a single one."""
     choices = whole(value)
     return None if choices == 1 else choices
 
 
 def error_code(error: Any) -> str:
     """
-    ``error.type`` for an error in a response: the vendor's code of it.
+    ``error.type`` for an error in a response: the vendor's code.
 
-    A text that is no code, such as a message, is not one of a few values.
+    Other texts, such as messages, are left out: they have unbounded values.
     """
     for value in (mapping(error).get("code"), mapping(error).get("type")):
         if isinstance(value, (str, int)) and 0 < len(str(value)) <= 60:  # noqa: PLR2004 - as names go
