@@ -48,7 +48,7 @@ class LlmSettings:
     genai_events: bool | None = _llm(
         None,
         "OTEL_INSTRUMENTATION_GENAI_EMIT_EVENT",
-        "Whether each inference is an event, too. Without it, those are that have content to carry.",
+        "Whether each inference is an event. If unset, an event is emitted only when content is recorded.",
     )
     genai_content_bytes: int = _llm(
         65_536,

@@ -31,7 +31,7 @@ class MessagingSettings:
     messaging_consumer_trace: str = _messaging(
         "continue",
         "CONSUMER_TRACE",
-        "Whether the handling of a message is a part of its producer's trace (`continue`), or "
+        "Whether the processing of a message is a part of its producer's trace (`continue`), or "
         "begins a trace (`new`). There is a link to the producer either way.",
         choice("continue", "new"),
     )
@@ -50,6 +50,6 @@ class MessagingSettings:
     messaging_process_hook: str | None = _messaging(
         None,
         "PROCESS_HOOK",
-        "A function of yours, called with the span and the message before it is handled.",
+        "A function of yours, called with the span and the message before it is processed.",
         HOOK,
     )

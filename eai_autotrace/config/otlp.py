@@ -85,7 +85,7 @@ class OtlpSettings:
     otlp_endpoint: str | None = _otlp(
         "ENDPOINT",
         ENDPOINT,
-        "Where to. HTTP adds `/v1/traces` and so on. Default `http://localhost:4318`.",
+        "The receiver's address. HTTP adds `/v1/traces` and so on. Default `http://localhost:4318`.",
     )
     otlp_protocol: str | None = _otlp(
         "PROTOCOL",

@@ -141,14 +141,14 @@ class SdkSettings:
     )
     metrics_temporality: str = setting(
         "cumulative",
-        "Whether counts go on from export to export.",
+        "Whether sums go on from export to export (`cumulative`) or begin anew (`delta`).",
         choice("cumulative", "delta", "lowmemory"),
         variables=("OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE",),
         group="Metrics",
     )
     metrics_histogram_aggregation: str = setting(
         "explicit_bucket_histogram",
-        "How histograms are made where nothing else is said.",
+        "The aggregation of histograms without a view of their own.",
         choice("explicit_bucket_histogram", "base2_exponential_bucket_histogram"),
         variables=("OTEL_EXPORTER_OTLP_METRICS_DEFAULT_HISTOGRAM_AGGREGATION",),
         group="Metrics",

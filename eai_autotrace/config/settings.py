@@ -274,7 +274,10 @@ class Config(
         group="Sampling",
     )
     traces_sampler_arg: str | None = setting(
-        None, "Its argument.", variables=("OTEL_TRACES_SAMPLER_ARG",), group="Sampling"
+        None,
+        "The argument of that sampler, such as a ratio.",
+        variables=("OTEL_TRACES_SAMPLER_ARG",),
+        group="Sampling",
     )
     sampling_ratio: float | None = setting(
         None,
@@ -351,7 +354,7 @@ class Config(
     )
     log_level: str = setting(
         "DEBUG",
-        "How much of it.",
+        "The log level used when debugging is on.",
         choice("DEBUG", "INFO", "WARNING", "ERROR"),
         yaml="development.debug.log_level",
         group="Diagnosis",
@@ -374,7 +377,7 @@ class Config(
     )
     memory_cleanup_interval: float | None = setting(
         None,
-        "How often what is stale is thrown away.",
+        "How often stale entries are removed.",
         _SECONDS,
         yaml="performance.memory.cleanup_interval",
         group="Limits",

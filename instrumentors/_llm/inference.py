@@ -54,8 +54,7 @@ class Inference(ActiveStreamedRequest):
         retries: Attempts after the first one.
         learnt: Further attributes, from the response's headers.
         heard: When the last bytes of the response came, in nanoseconds since 1970.
-        is_counted: Whether its tokens are counted: those of its own, or of a job whose end it reports
-            first.
+        is_counted: Whether its tokens are counted: its own, or those of a job that it sees ended.
         is_asked: Whether the response has the usage only because we asked for it.
         prompt: Attributes with the request's content, if that is recorded.
     """
