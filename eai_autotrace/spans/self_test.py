@@ -21,6 +21,7 @@ from eai_autotrace.spans.provider import TracerProvider
 if TYPE_CHECKING:
     from opentelemetry.sdk.trace import ReadableSpan
 
+_MOST: Final = 128
 _UNSET: Final = sdk.SpanLimits.UNSET
 _SCOPE: Final = "eai_autotrace.spans.self_test"
 
@@ -61,7 +62,16 @@ def _trace(provider_class: type[sdk.TracerProvider]) -> list[ReadableSpan]:
     provider = provider_class(
         sampler=DEFAULT_ON,
         resource=Resource({"service.name": _SCOPE}),
-        span_limits=sdk.SpanLimits(*[_UNSET] * 6),
+        span_limits=sdk.SpanLimits(
+            max_attributes=_MOST,
+            max_events=_MOST,
+            max_links=_MOST,
+            max_span_attributes=_MOST,
+            max_event_attributes=_MOST,
+            max_link_attributes=_MOST,
+            max_attribute_length=_UNSET,
+            max_span_attribute_length=_UNSET,
+        ),
         shutdown_on_exit=False,
     )
     provider.add_span_processor(memory)
@@ -89,7 +99,7 @@ def _told(span: ReadableSpan) -> tuple[Any, ...]:
     return (
         span.name,
         span.kind,
-        (context.is_remote, int(context.trace_flags), dict(context.trace_state)),
+        (context.is_remote, context.trace_flags.sampled, dict(context.trace_state)),
         parent and (parent.trace_id == context.trace_id, parent.is_remote),
         dict(span.attributes or {}),
         [(event.name, sorted(event.attributes or {}), event.timestamp) for event in span.events],
