@@ -85,7 +85,7 @@ def activate(monkeypatch):
             and issubclass(value, instrumentation.Instrumentor)
             and value is not instrumentation.Instrumentor
         )
-        kind.library = ""
+        kind.library = ""  # type: ignore[attr-defined]
         instrumentor = kind()
         instrumentor.instrument()
         active.append(instrumentor)

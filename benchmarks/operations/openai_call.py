@@ -84,11 +84,11 @@ def _client(peer: Peer) -> Any:
     library = _library(openai.DefaultHttpxClient)
     events, answer = _events(), _answer()
 
-    class Body(library.SyncByteStream):  # type: ignore[misc, name-defined]
+    class Body(library.SyncByteStream):  # type: ignore[name-defined]
         def __iter__(self) -> Iterator[bytes]:
             yield from events
 
-    class Transport(library.BaseTransport):  # type: ignore[misc, name-defined]
+    class Transport(library.BaseTransport):  # type: ignore[name-defined]
         def handle_request(self, request: Any) -> Any:
             if b'"stream":true' in request.read():
                 kind = {"content-type": "text/event-stream"}

@@ -92,20 +92,21 @@ def test_metrics_and_logs_are_made_as_set():
     (processor,) = logs._multi_log_record_processor._log_record_processors
 
     found = {
-        "interval": reader._export_interval_millis,
-        "timeout": reader._export_timeout_millis,
+        "interval": reader._export_interval_millis,  # type: ignore[attr-defined]
+        "timeout": reader._export_timeout_millis,  # type: ignore[attr-defined]
         "exemplars": type(metrics._sdk_config.exemplar_filter).__name__,
         "delta": sorted(
             kind.__name__
-            for kind, how in reader._exporter._preferred_temporality.items()
+            for kind, how in reader._exporter._preferred_temporality.items()  # type: ignore[attr-defined]
             if how.name == "DELTA"
         ),
         "histograms": [
-            type(how).__name__ for how in reader._exporter._preferred_aggregation.values()
+            type(how).__name__
+            for how in reader._exporter._preferred_aggregation.values()  # type: ignore[attr-defined]
         ],
-        "delay": processor._delay,
-        "waiting": processor._size,
-        "together": processor._batch,
+        "delay": processor._delay,  # type: ignore[attr-defined]
+        "waiting": processor._size,  # type: ignore[attr-defined]
+        "together": processor._batch,  # type: ignore[attr-defined]
     }
     metrics.shutdown(1)
     logs.shutdown()

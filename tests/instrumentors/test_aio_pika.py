@@ -118,7 +118,7 @@ async def test_each_message_has_its_span(instrument, exchange, queue, spans, con
     current = []
 
     async def handler(message):
-        current.append((message.delivery_tag, trace.get_current_span().attributes))
+        current.append((message.delivery_tag, trace.get_current_span().attributes))  # type: ignore[attr-defined]
 
     for _ in range(3):
         await exchange.publish(_message(), "created")

@@ -22,7 +22,7 @@ class Callback:
 
     def __call__(self, connection, pid, channel, payload):
         current = trace.get_current_span()
-        name = current.name if current.is_recording() else None
+        name = current.name if current.is_recording() else None  # type: ignore[attr-defined]
         self.calls.append((type(connection), channel, payload, name, baggage.get_all(), MINE.get()))
         self.called.set()
 

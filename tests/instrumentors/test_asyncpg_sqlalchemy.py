@@ -30,7 +30,7 @@ async def heroes(pg, url):
     """The table, dropped afterwards."""
     engine = create_async_engine(url, poolclass=NullPool)
     async with engine.begin() as connection:
-        await connection.run_sync(SQLModel.metadata.create_all, [Hero.__table__])
+        await connection.run_sync(SQLModel.metadata.create_all, [Hero.__table__])  # type: ignore[attr-defined]
     await engine.dispose()
     yield
     await pg.execute("DROP TABLE eai_heroes")

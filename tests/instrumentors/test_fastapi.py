@@ -241,7 +241,7 @@ if HAS_NATIVE:
 
         @configured.get("/x")
         async def x(tasks: BackgroundTasks):
-            tasks.add_task(lambda: within.append(trace.get_current_span().name))
+            tasks.add_task(lambda: within.append(trace.get_current_span().name))  # type: ignore[attr-defined]
             return "x"
 
         instrument("fastapi", "starlette")

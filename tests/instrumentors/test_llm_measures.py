@@ -421,7 +421,7 @@ def test_what_counts_below_us_is_told(instrument, llm_server, monkeypatch):
         pass
 
     upstream = ModuleType("upstream")
-    upstream.InferenceData = Data
+    upstream.InferenceData = Data  # type: ignore[attr-defined]
     monkeypatch.setitem(sys.modules, "opentelemetry.util.genai._inference_invocation", upstream)
     seen = []
     http = openai.DefaultHttpxClient(

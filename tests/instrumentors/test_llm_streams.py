@@ -60,7 +60,7 @@ async def test_code_between_chunks_is_not_inside(instrument, llm_server, spans, 
             async for _ in await create():
                 with tracer.start_as_current_span("between"):
                     await asyncio.sleep(0)
-            after = trace.get_current_span().name
+            after = trace.get_current_span().name  # type: ignore[attr-defined]
 
     assert after == "turn"
     assert set(_outlines(spans)) == {
@@ -90,7 +90,7 @@ async def test_a_stream_that_wanders(instrument, llm_server, spans, quiet, libra
     async def read(stream):
         with tracer.start_as_current_span("reader"):
             await stream.__anext__()
-            left.append(trace.get_current_span().name)
+            left.append(trace.get_current_span().name)  # type: ignore[attr-defined]
 
     async with client:
         stream = await asyncio.create_task(make())
@@ -190,7 +190,7 @@ def _body(http, parts):
         next(k.__module__ for k in http.__mro__ if k.__module__.startswith("httpx")).split(".")[0]
     ]
 
-    class Body(library.SyncByteStream, library.AsyncByteStream):
+    class Body(library.SyncByteStream, library.AsyncByteStream):  # type: ignore[name-defined]
         def __iter__(self):
             yield from parts
 
@@ -231,7 +231,7 @@ def test_thousands_of_abandoned_streams(instrument, llm_server, spans, library):
         create = lambda: client.chat.completions.create(**ASK)  # noqa: E731
     else:
         client = anthropic.Anthropic(base_url=llm_server.url, api_key="k")
-        create = lambda: client.messages.create(**CLAUDE)  # noqa: E731
+        create = lambda: client.messages.create(**CLAUDE)  # type: ignore[attr-defined]  # noqa: E731
     answer = _body(type(client._client), EVENTS[library])
     client._client.send = lambda request, **_: answer(request)
     instrument(library)

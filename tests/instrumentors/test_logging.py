@@ -273,7 +273,7 @@ def test_the_ids_are_there_for_the_programs_format(instrument, logger, caplog):
 
     context = span.get_span_context()
     names = ("otelTraceID", "otelSpanID", "otelTraceSampled", "otelServiceName")
-    service = trace.get_tracer_provider().resource.attributes["service.name"]
+    service = trace.get_tracer_provider().resource.attributes["service.name"]  # type: ignore[attr-defined]
     assert [tuple(vars(record)[name] for name in names) for record in caplog.records] == [
         (f"{context.trace_id:032x}", f"{context.span_id:016x}", True, "mine"),
         ("0", "0", False, service),

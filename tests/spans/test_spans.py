@@ -45,7 +45,7 @@ class Counting(IdGenerator):
 
 def _provider(kind, **settings):
     settings = {"id_generator": Counting(), "shutdown_on_exit": False, **settings}
-    provider = kind(resource=sdk.Resource({"service.name": "x"}), **settings)
+    provider = kind(resource=sdk.Resource({"service.name": "x"}), **settings)  # type: ignore[attr-defined]
     exporter = InMemorySpanExporter()
     provider.add_span_processor(SimpleSpanProcessor(exporter))
     return provider, exporter
@@ -301,12 +301,12 @@ async def test_a_span_decorates_functions():
 
     @tracer.start_as_current_span("plain")
     def plain(value):
-        return value, api.get_current_span().name
+        return value, api.get_current_span().name  # type: ignore[attr-defined]
 
     @tracer.start_as_current_span("async")
     async def asynchronous(value):
         await asyncio.sleep(0)
-        return value, api.get_current_span().name
+        return value, api.get_current_span().name  # type: ignore[attr-defined]
 
     assert [plain(1), plain(2)] == [(1, "plain"), (2, "plain")]
     assert [await asynchronous(1), await asynchronous(2)] == [(1, "async"), (2, "async")]

@@ -25,7 +25,7 @@ def having_child(name):
 
 
 def run(name, function=child):
-    process = context.Process(target=function, args=(name,))
+    process = context.Process(target=function, args=(name,))  # type: ignore[attr-defined]
     process.start()
     process.join()
     assert process.exitcode == 0, process.exitcode

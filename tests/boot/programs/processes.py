@@ -26,7 +26,7 @@ def raising(name):
 
 def having_children(name):
     work(name)
-    child = multiprocessing.get_context(sys.argv[1]).Process(target=returning, args=("grandchild",))
+    child = multiprocessing.get_context(sys.argv[1]).Process(target=returning, args=("grandchild",))  # type: ignore[attr-defined]
     child.start()
     child.join()
 
@@ -35,7 +35,7 @@ def main():
     context = multiprocessing.get_context(sys.argv[1])
     work("main")
     functions = (returning, exiting, raising, having_children)
-    children = [context.Process(target=f, args=(f.__name__,)) for f in functions]
+    children = [context.Process(target=f, args=(f.__name__,)) for f in functions]  # type: ignore[attr-defined]
     for child in children:
         child.start()
     for child in children:

@@ -22,7 +22,7 @@ def record():
 if __name__ == "__main__":
     end = sys.argv[1]
     if end in multiprocessing.get_all_start_methods():
-        child = multiprocessing.get_context(end).Process(target=record)
+        child = multiprocessing.get_context(end).Process(target=record)  # type: ignore[attr-defined]
         child.start()
         child.join()
     else:

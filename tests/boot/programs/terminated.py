@@ -18,7 +18,7 @@ def waiting(ready):
 def main():
     context = multiprocessing.get_context(sys.argv[1])
     ready = context.Event()
-    child = context.Process(target=waiting, args=(ready,))
+    child = context.Process(target=waiting, args=(ready,))  # type: ignore[attr-defined]
     child.start()
     ready.wait()
     child.terminate()

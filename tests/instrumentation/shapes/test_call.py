@@ -166,7 +166,7 @@ async def test_calls_nest(instrument, library, spans):
 
     instrument(_target("Client.get"), _target("Client.fetch"))
 
-    class Nested(library.Client):
+    class Nested(library.Client):  # type: ignore[name-defined]
         async def fetch(self, key):
             self.get("inner")
             return await super().fetch(key)

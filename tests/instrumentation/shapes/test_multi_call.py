@@ -385,7 +385,7 @@ async def test_a_carrier(instrument, library, spans, method):
 
 
 def _listeners(library):
-    class Hub(library.Client):
+    class Hub(library.Client):  # type: ignore[name-defined]
         def __init__(self):
             self.callbacks = {}
 
@@ -474,7 +474,7 @@ def test_a_traced_callback_is_like_the_callback():
     def callback(message):
         return message
 
-    callback.mark = "mine"
+    callback.mark = "mine"  # type: ignore[attr-defined]
     traced, again = TracedCallback(callback, str.upper), TracedCallback(callback, str.lower)
 
     assert traced("x") == "X"

@@ -132,7 +132,7 @@ def _answered(client, response, *_):
             kinds = (int, type(response.body))
         else:
             kinds = (type(response.body), int)
-        fetch.__class__.parts = client.parts
+        fetch.__class__.parts = client.parts  # type: ignore[attr-defined]
         response.body = wrap_body(response.body, BodyListener(fetch), *kinds)
         fetch.is_watching = True
 
