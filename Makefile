@@ -8,7 +8,7 @@ BIN := .venv/bin
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help test test-matrix test-suites test-llm lint demo bench soak clean
+.PHONY: help test test-matrix test-suites test-llm lint docs demo bench soak clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' Makefile
@@ -42,6 +42,11 @@ lint: ## check style and types
 	@scripts/link-packages .linked
 	$(BIN)/mypy
 
+docs: ## build the documentation as a site, in site/
+	@scripts/prepare docs
+	@# What the theme says of MkDocs 2 is no matter of the build.
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
+
 demo: ## run the example application and print its traces
 	@scripts/prepare test
 	@scripts/servers
@@ -57,5 +62,5 @@ soak: ## ten minutes at full load with the collector down by turns (ARGS="--minu
 	$(BIN)/python -m benchmarks.soak $(ARGS)
 
 clean: ## remove the environment and everything that was built
-	rm -rf .venv .matrix .suites .linked build dist *.egg-info .coverage .hypothesis .mypy_cache .pytest_cache .ruff_cache
+	rm -rf .venv .matrix .suites .linked build dist site *.egg-info .coverage .hypothesis .mypy_cache .pytest_cache .ruff_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
