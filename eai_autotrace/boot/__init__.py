@@ -1,5 +1,5 @@
 """
-How tracing starts: OpenTelemetry's entry points, and what stands behind them.
+The start and the end of a process: OpenTelemetry's entry points, providers, instrumentors.
 
 `environment` (the wrapper's flags), `distro` and `configurator` are called by OpenTelemetry's
 loader in this order, `takeover` after them. Nothing in the package imports this one.

@@ -1,5 +1,5 @@
 """
-Sending what is left through OpenTelemetry's providers, within so many seconds.
+Flushes OpenTelemetry's providers within a number of seconds.
 
 The SDK's ``force_flush`` takes a timeout and ignores it: with a collector that does not answer it
 takes ten seconds for each batch (https://github.com/open-telemetry/opentelemetry-python/issues/4568).
@@ -53,11 +53,11 @@ class Providers:
                 atexit.unregister(provider.shutdown)
 
     def flush(self, seconds: float) -> None:
-        """Have them send what they hold."""
+        """Flush them."""
         self._call(_flush, seconds)
 
     def finish(self, seconds: float) -> None:
-        """End what is still under way, and have them send what they hold."""
+        """End the operations under way, and flush the providers."""
         deadline = time.monotonic() + seconds
         # On a thread: a signal handler may have interrupted what holds a lock.
         ended = self._threads["traces"].call(_end_open, None, deadline)
@@ -98,7 +98,7 @@ def _shut_down(provider: Any, deadline: float) -> None:
 
 class _Thread:
     """
-    Where calls that may take any time wait in line, and take it.
+    A thread that runs calls of any duration, one after the other.
 
     It starts with the first call, so that a process has no thread while it forks: Python warns of
     those. A call from a signal handler is safe, also within another call.
@@ -113,10 +113,10 @@ class _Thread:
 
     def call(self, function: _Flush, provider: Any, deadline: float) -> threading.Lock:
         """
-        Have a function called.
+        Call a function on the thread.
 
         Returns:
-            A lock that is free when it has ended.
+            A lock that is released when the call has ended.
         """
         ended = threading.Lock()
         ended.acquire()
@@ -140,7 +140,7 @@ class _Thread:
             self._thread.start()
 
     def _start_anew(self) -> None:
-        """In a forked child there is no thread, and what waits is the parent's."""
+        """Begin anew in a forked child: the thread and the waiting calls are the parent's."""
         self._calls: SimpleQueue[tuple[_Flush, Any, float, threading.Lock]] = SimpleQueue()
         self._thread = None
 

@@ -1,5 +1,5 @@
 """
-Where processes end that run no ``atexit`` and get no SIGTERM that we could handle.
+Hooks for processes that end without ``atexit`` and without a SIGTERM that we could handle.
 
 - ``os._exit`` in a forked process: that is how multiprocessing ends its children, and billiard and
   RQ theirs. In a process that was not forked it is an emergency exit, and stays one.

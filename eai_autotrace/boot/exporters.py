@@ -3,8 +3,8 @@ Exporters by name and signal.
 
 OTLP's are our own, for all signals, and so is the console's for traces. Every other name is an entry
 point of an installed package.
-Transports are imported when they are used: gRPC costs a process 20 MB. What is not asked for may be
-missing.
+Transports are imported when they are used: gRPC costs a process 20 MB. A package that is not used
+need not be installed.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 def installed(signal: str) -> set[str]:
-    """The names of all exporters that are there for a signal."""
+    """The names of all installed exporters of a signal."""
     return {"otlp"} | {entry_point.name for entry_point in entry_points(group=_group(signal))}
 
 
@@ -52,9 +52,9 @@ def metric_exporter(config: Config, signal: str, name: str) -> Any:
     """
     if name != "otlp":
         return _plugin(signal, name)
-    from eai_autotrace.boot.sdk import lane_exporter  # noqa: PLC0415 - see boot.late
+    from eai_autotrace.boot.sdk import worker_exporter  # noqa: PLC0415 - see boot.late
 
-    return lane_exporter(config, _otlp(config, signal))
+    return worker_exporter(config, _otlp(config, signal))
 
 
 def _otlp(config: Config, signal: str) -> Exporter:

@@ -26,7 +26,7 @@ _Provider = TypeVar("_Provider")
 
 class _Late(Generic[_Provider]):
     """
-    Stands for a provider of the SDK; every attribute of that one is found here too.
+    Stands in for a provider of the SDK, and has all its attributes.
 
     Args:
         make: Makes the provider, at the first use.
@@ -38,17 +38,17 @@ class _Late(Generic[_Provider]):
         self._fallback = fallback
         self._provider: Any = None
         self._lock = threading.RLock()
-        # Held by another thread at the moment of a fork, it would stay held in the child.
+        # A lock that another thread held at the fork would stay held in the child.
         if hasattr(os, "register_at_fork"):
             os.register_at_fork(after_in_child=self._lock._at_fork_reinit)  # type: ignore[attr-defined]  # noqa: SLF001
 
     def force_flush(self, timeout_millis: int = 30_000) -> bool:
-        """Have what was recorded sent; nothing where nobody has asked for the provider."""
+        """Flush the provider, if it was made."""
         flush = getattr(self._provider, "force_flush", None)
         return flush is None or bool(flush(timeout_millis))
 
     def shutdown(self, *args: Any, **kwargs: Any) -> None:
-        """Shut the provider down, if anybody has asked for it."""
+        """Shut the provider down, if it was made."""
         shut_down = getattr(self._provider, "shutdown", None)
         if shut_down is not None:
             shut_down(*args, **kwargs)

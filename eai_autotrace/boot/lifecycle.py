@@ -1,5 +1,5 @@
 """
-The end of a process: what is left is sent, within one budget, and the process ends as it would.
+The end of a process: all telemetry is sent within one budget, and the exit stays the same.
 
 A process ends in one of these ways, and each of them flushes:
 
@@ -80,7 +80,7 @@ class Lifecycle:
     def install(self) -> None:
         """Flush at each end of this process, and of those forked from it."""
         atexit.register(self.end)
-        # Private, but used by concurrent.futures; it is refused when the end has begun.
+        # Private, but concurrent.futures uses it too. It is refused once the end has begun.
         with suppress(AttributeError, RuntimeError):
             threading._register_atexit(self.flush)  # type: ignore[attr-defined]  # noqa: SLF001
         if hasattr(os, "register_at_fork"):

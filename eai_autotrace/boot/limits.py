@@ -1,4 +1,4 @@
-"""The SDK's limits of what spans hold, from checked settings: it would read others by itself."""
+"""The SDK's limits of spans, from checked settings: it would read the raw ones by itself."""
 
 from __future__ import annotations
 

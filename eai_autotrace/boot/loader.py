@@ -1,9 +1,9 @@
 """
 Which instrumentor traces which library, and when it is imported.
 
-Ours, where the installed version is one it is tested with; then another project's instrumentor for
-the same library is left out. Otherwise the other project's, so that a library that is too new or
-too old for ours still is traced. Each one is loaded apart: a failing one costs its own spans.
+Ours traces the library versions it is tested with; another project's instrumentor of the same
+library is then left out. For other versions the other project's is taken, so a library that is too
+new or too old for ours is still traced. Each is loaded apart: a failing one costs its own spans.
 
 Ours is imported when its library is, so that a start costs the same whatever is traced.
 """
@@ -139,7 +139,7 @@ class Loader:
 
 @contextmanager
 def _isolated(entry_point: EntryPoint) -> Iterator[None]:
-    """What an instrumentor raises is reported, and stops neither the others nor an import."""
+    """Report what an instrumentor raises; the others and the import go on."""
     try:
         yield
     except ModuleNotFoundError as missing:
@@ -173,7 +173,7 @@ def _await_library(entry_point: EntryPoint, arguments: dict[str, Any]) -> None:
 
 @cache
 def _conflict(requirement: str) -> DependencyConflict | None:
-    """Asked for ours and for its rivals; each answer reads the library's whole metadata."""
+    """The conflict with the installed version, cached: it reads the library's whole metadata."""
     if not requirement:
         return None
     conflict: DependencyConflict | None = get_dependency_conflicts([requirement])

@@ -49,7 +49,7 @@ def otlp_exporter(config: Config, signal: str) -> OtlpExporter:
 
 
 def _provided(config: Config, signal: str, transport: str) -> Any:
-    """What an installed provider of credentials gives; nothing where none is named."""
+    """The credentials of the installed provider that is named; ``None`` without one."""
     for name in (f"{transport}_{signal}_credentials", f"{transport}_credentials"):
         wanted = getattr(config, name)
         if wanted:

@@ -84,7 +84,7 @@ def _install_traces(config: Config, resource: Resource) -> None:
 
 
 def _provider_class() -> type[TracerProvider]:
-    """Ours, or the SDK's own where that has changed inside."""
+    """Our class, or the SDK's own if that has changed inside."""
     try:
         from eai_autotrace.spans.provider import TracerProvider as Lean  # noqa: PLC0415
         from eai_autotrace.spans.self_test import check  # noqa: PLC0415
@@ -182,7 +182,7 @@ def _described(config: Config, signal: str, name: str) -> str:
 
 
 def _pipelines(config: Config, exporters: list[Any]) -> Iterator[Pipeline]:
-    """One for all that send, and first one for the console, which waits for nobody."""
+    """A pipeline for all exporters that send, and before it one for the console."""
     for console in exporters:
         if console.name == "console":
             from eai_autotrace.export.console import ConsolePipeline  # noqa: PLC0415 - rarely used

@@ -1,8 +1,8 @@
 """
-What the process is, as attributes of everything that it sends.
+The resource: attributes of the process and its service.
 
-As `Resource.create` has it, from checked settings. Without detectors that the user names there is
-no thread pool.
+The same as `Resource.create`, but from checked settings, and without a thread pool unless the user
+names detectors.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ _logger = logging.getLogger("eai_autotrace")
 
 
 def make_resource(config: Config) -> sdk.Resource:
-    """What the configuration says of the service, on top of what detectors find. Never raises."""
+    """The attributes of the configuration, on top of those of detectors. Never raises."""
     said = {
         _SERVICE: config.service_name,
         "service.version": config.service_version,

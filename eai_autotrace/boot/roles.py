@@ -1,5 +1,5 @@
 """
-Which processes are left alone: most programs start some that do nothing to be traced.
+Tells helper processes, which are not set up, from those that are traced.
 
 Python starts all of them with our set-up, because they inherit ``PYTHONPATH``. Helpers trace
 nothing and start nothing: the resource tracker of multiprocessing, pip, and the supervisors of

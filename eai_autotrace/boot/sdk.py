@@ -20,7 +20,7 @@ from opentelemetry.sdk.metrics.view import (
 from eai_autotrace.boot.limits import common_limits, first
 from eai_autotrace.boot.metrics import MeterProvider, Reader
 from eai_autotrace.export.logs import LogPipeline
-from eai_autotrace.export.metrics import LaneExporter
+from eai_autotrace.export.metrics import WorkerExporter
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -103,7 +103,7 @@ def _log_limits(config: Config) -> dict[str, Any]:
     return {"log_record_limits": limits}
 
 
-def lane_exporter(config: Config, exporter: Exporter) -> LaneExporter:
+def worker_exporter(config: Config, exporter: Exporter) -> WorkerExporter:
     """Metrics by an exporter of ours; counts go on, and histograms are made, as set."""
     delta = _DELTA[config.metrics_temporality]
     temporality: dict[type, AggregationTemporality] = {
@@ -112,4 +112,4 @@ def lane_exporter(config: Config, exporter: Exporter) -> LaneExporter:
     }
     histograms = _HISTOGRAMS[config.metrics_histogram_aggregation]()
     timeout = config.metric_export_timeout
-    return LaneExporter(exporter, timeout, temporality, {metrics.Histogram: histograms})
+    return WorkerExporter(exporter, timeout, temporality, {metrics.Histogram: histograms})

@@ -1,4 +1,4 @@
-"""What the entry points share: the process's configuration, and what is not to be said at a start."""
+"""Shared by the entry points: the process's configuration, and a filter of expected warnings."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
 """
-Taking over from the stock distro, where that came first by chance.
+Takes over from the stock distro if that was loaded first.
 
 In-code ``auto_instrumentation.initialize()`` passes neither the wrapper nor ``sitecustomize``, and
 loads whichever distro the file system lists first. OpenTelemetry calls `take_over` after the

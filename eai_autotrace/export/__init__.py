@@ -1,3 +1,3 @@
-"""From ended spans to back ends: the pipeline, and the exporters it feeds."""
+"""From ended spans, log records and metrics to back ends: pipelines, workers and exporters."""
 
 from __future__ import annotations

@@ -32,7 +32,7 @@ _MOST: Final = 60
 _MOST_CUMULATIVE: Final = 2
 
 
-class LaneExporter(MetricExporter):
+class WorkerExporter(MetricExporter):
     """
     A metric exporter of the SDK's.
 

@@ -1,8 +1,8 @@
 """
-What is said of a server that takes nothing: one line when that begins, one when it ends.
+Outages of servers: one log line when one begins, one when it ends.
 
 Spans, metrics and log records have workers of their own, and mostly one server. Workers to the same
-place share what is known of it.
+place share one outage.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import time
 from collections import Counter
 from typing import Final
 
-# A server that comes and goes is told of no more often, in seconds.
+# The shortest time between two lines about the same server, in seconds.
 _INTERVAL: Final = 60.0
 
 _logger = logging.getLogger("eai_autotrace.export")
@@ -22,7 +22,7 @@ _logger = logging.getLogger("eai_autotrace.export")
 
 class Outage:
     """
-    What is known of one place.
+    The state of one server.
 
     Args:
         name: The exporter's name, for the log.
@@ -83,7 +83,7 @@ if hasattr(os, "register_at_fork"):
 
 def outage_of(name: str, place: str) -> Outage:
     """
-    What is known of a place.
+    The outage of a server.
 
     Args:
         name: The name of the exporter that sends there.

@@ -2,7 +2,7 @@
 From ended spans and log records to exporters.
 
 A span's end puts it into a queue, and that is all the traced program pays. One thread gathers
-batches, has them redacted, and hands each to the workers of all exporters. So it goes with log records.
+batches, has them redacted, and hands each to the workers of all exporters. Log records go the same way.
 
 When the queue is full the newest record is dropped: older spans complete traces that have begun,
 and leaving a record out costs less than taking one out.
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     Redact = Callable[[Any], None]
 
 _FULL: Final = "queue_full"
-# Seconds: with less than that the thread would do nothing but look.
+# Seconds. With less, the thread would only poll.
 _SHORTEST_DELAY: Final = 0.005
 
 _logger = logging.getLogger("eai_autotrace.export")
@@ -115,7 +115,7 @@ class Batches:
 
     def counts(self) -> dict[str, Counter[str]]:
         """
-        What became of the records: for each exporter ``exported``, and dropped ones by reason.
+        The fate of the records, by exporter: ``exported``, and the dropped ones by reason.
 
         Those that found this queue full are dropped for all, as ``queue_full``.
         """
@@ -127,7 +127,7 @@ class Batches:
         }
 
     def _start_anew(self) -> None:
-        """Begin with nothing, as in a forked child: what waits is the parent's to send."""
+        """Begin with an empty queue, as in a forked child: the parent sends what waits."""
         self._queue: deque[Any] = deque()
         self._dropped = 0
         self._wake = threading.Event()

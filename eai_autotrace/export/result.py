@@ -1,4 +1,4 @@
-"""The vocabulary between exporters and the pipelines."""
+"""The types that exporters and pipelines exchange."""
 
 from __future__ import annotations
 

@@ -1,8 +1,7 @@
 """
 One exporter's worker: its own queue, thread, retries and breaker.
 
-What goes through are spans, log records or collected metrics. A failing exporter delays and drops
-its own only. While it fails, the batch at the head is tried again after a growing pause, one attempt
+It handles spans, log records or collected metrics. A failing exporter delays and drops only its own. While it fails, the batch at the head is tried again after a growing pause, one attempt
 at a time: that is the breaker, and its half-open probe. What then has no room is dropped, the newest
 first, and counted.
 """
@@ -38,7 +37,7 @@ _logger = logging.getLogger("eai_autotrace.export")
 
 class ExporterWorker:
     """
-    The way of batches to one exporter.
+    Hands batches to one exporter.
 
     Args:
         exporter: Where they go.
@@ -60,7 +59,7 @@ class ExporterWorker:
         self.start_anew()
 
     def start_anew(self) -> None:
-        """Begin with nothing, as in a forked child: what waits is the parent's to send."""
+        """Begin with an empty queue, as in a forked child: the parent sends what waits."""
         self._batches: deque[Sequence[Any]] = deque()
         self._waiting = 0
         self._changed = threading.Condition()
@@ -166,7 +165,7 @@ class ExporterWorker:
         return min(self._timeout, max(0.05, self._deadline - time.monotonic()))
 
     def _settle(self, batch: Sequence[Any], outcome: Outcome) -> None:
-        """Act on what became of the batch at the head."""
+        """Act on the outcome of the batch at the head."""
         if outcome.kind == "retry":
             self._batches[0] = batch[outcome.taken :]
             self._take(outcome.taken, outcome)

@@ -1,5 +1,5 @@
 """
-What can be told of a span that cannot be encoded as it is.
+Makes spans encodable that are not.
 
 Applications start spans with times as floats of seconds, name them by ``None``, or put a list into
 itself. The rest of such a span is worth having, and the spans beside it more so.

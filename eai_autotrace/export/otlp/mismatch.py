@@ -1,5 +1,5 @@
 """
-What a failed connection says of the settings, with the cure.
+Explains failed connections by the settings that cause them.
 
 Libraries tell of what they saw on the wire. What the user can change is the scheme, the port and the
 protocol.
