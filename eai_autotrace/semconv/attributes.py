@@ -155,11 +155,9 @@ EAI_MESSAGING_SETTLEMENT: Final = "eai.messaging.settlement"
 
 # Ours, of generative AI: the provider's id of a request and what it says of the limits of its rate
 # (a template: ``limit`` or ``remaining`` of ``requests``, ``tokens``, ...); seconds to the first
-# content or reasoning, and seconds spent waiting between attempts; the tier that
-# served, where it is not OpenAI's; the state of a batch.
+# content or reasoning; the tier that served, where it is not OpenAI's; the state of a batch.
 EAI_GEN_AI_BATCH_STATUS: Final = "eai.gen_ai.batch.status"
 EAI_GEN_AI_RATE_LIMIT: Final = "eai.gen_ai.rate_limit"
 EAI_GEN_AI_REQUEST_ID: Final = "eai.gen_ai.request_id"
-EAI_GEN_AI_RETRY_DELAY: Final = "eai.gen_ai.retry_delay"
 EAI_GEN_AI_SERVICE_TIER: Final = "eai.gen_ai.response.service_tier"
 EAI_GEN_AI_TIME_TO_FIRST_TOKEN: Final = "eai.gen_ai.response.time_to_first_token"  # noqa: S105 - no password

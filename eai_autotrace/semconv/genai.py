@@ -32,7 +32,6 @@ if TYPE_CHECKING:
 
 V1_41: Final = "v1.41"
 LATEST: Final = "latest"
-DUP: Final = "dup"
 
 CHAT: Final = "chat"
 TEXT_COMPLETION: Final = "text_completion"

@@ -97,7 +97,6 @@ class Chat(Format):
 
     markers = (b'"prompt_tokens"', b'"finish_reason":"', b'"finish_reason": "', b'"error"')
     text_marks = (b'"content":"', b'"reasoning_content":"', b'"arguments":"', b'"text":"')
-    request_tier = OPENAI_REQUEST_SERVICE_TIER
     response_tier = OPENAI_RESPONSE_SERVICE_TIER
 
     parameters: ClassVar[Parameters] = {

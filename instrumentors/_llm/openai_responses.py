@@ -53,7 +53,6 @@ class ResponsesFormat(Format):
         b"response.incomplete",
         b'"error"',
     )
-    request_tier = OPENAI_REQUEST_SERVICE_TIER
     response_tier = OPENAI_RESPONSE_SERVICE_TIER
 
     parameters: ClassVar[Parameters] = {

@@ -70,7 +70,6 @@ class Format:
         markers: Bytes that an event contains if it tells more than content.
         text_marks: The bytes before the text of an event that tells nothing else.
         is_bulky: Whether responses are large, and only their ends are read.
-        request_tier: The attribute for the service tier that is asked for.
         response_tier: The attribute for the service tier that served.
     """
 
@@ -78,7 +77,6 @@ class Format:
     markers: ClassVar[tuple[bytes, ...]] = ()
     text_marks: ClassVar[tuple[bytes, ...]] = ()
     is_bulky: ClassVar[bool] = False
-    request_tier: ClassVar[str | None] = None
     response_tier: ClassVar[str | None] = None
 
     def request(self, body: Mapping[str, Any]) -> Attributes:
