@@ -90,6 +90,16 @@ def test_links_stay_in_the_repository(name):
     assert [link for link, target in links.items() if not target.is_relative_to(ROOT)] == []
 
 
+def test_the_start_leads_to_every_page():
+    """
+    Whoever opens the documentation finds each of its pages by a question.
+    """
+    start = ROOT / "docs" / "index.md"
+    pages = {path for path in _documents() if path.is_relative_to(start.parent)}
+
+    assert pages - {target for _, target, _ in _links(start)} == {start}
+
+
 @pytest.mark.parametrize("path", HOW_TO, ids=lambda path: path.stem)
 def test_every_variable_is_a_setting(path):
     """
