@@ -15,9 +15,23 @@ _NUMBERS = itertools.count()
 
 SOURCE = '''
 import asyncio
+import functools
+
+def checking(method):
+    """A plain function around a method, as decorators make them."""
+
+    @functools.wraps(method)
+    def checked(self, *args, **kwargs):
+        if self.closed:
+            raise ValueError("closed")
+        return method(self, *args, **kwargs)
+
+    return checked
 
 class Client:
     """Does what clients do."""
+
+    closed = False
 
     def get(self, key, *, default=None):
         if key == "missing":
@@ -31,6 +45,8 @@ class Client:
         if key == "forever":
             await asyncio.sleep(3600)
         return default or key
+
+    checked = checking(fetch)
 
     def items(self, count):
         try:
@@ -64,6 +80,9 @@ class Client:
 
     async def subscribe(self, callback):
         self.callback = callback
+
+    def call(self, message):
+        return self.callback(message)
 
     async def deliver(self, message):
         result = self.callback(message)

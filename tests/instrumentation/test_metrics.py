@@ -13,7 +13,7 @@ from opentelemetry.sdk.trace.sampling import ALWAYS_OFF, ALWAYS_ON
 from eai_autotrace._testing.points import add_reader
 from eai_autotrace.instrumentation import Measure, Measures
 from eai_autotrace.instrumentation import metrics as measuring
-from eai_autotrace.instrumentation.metrics import Recorder
+from eai_autotrace.instrumentation.metrics import Gauges, Recorder
 from eai_autotrace.semconv.metrics import COUNTER, UP_DOWN_COUNTER, Metric
 
 DURATION = Metric("x.duration", "s", "Duration.", buckets=(1, 2))
@@ -189,3 +189,22 @@ def test_a_sampled_span_is_the_exemplar(monkeypatch):
     sampled = trace.get_current_span(contexts[1]).get_span_context()
     assert point.count == 4
     assert {exemplar.span_id for exemplar in point.exemplars} <= {sampled.span_id}
+
+
+def test_gauges_are_read_once_however_often_they_are_set():
+    """
+    A gauge that is set again is read from the new place, and our failure to read is no point.
+    """
+    reader = InMemoryMetricReader()
+    meter = MeterProvider([reader], shutdown_on_exit=False).get_meter("test")
+    metric = Metric("eai.things", "{thing}", "Things.", UP_DOWN_COUNTER)
+    gauges = Gauges()
+
+    gauges.observe(meter, metric, lambda: [(1, {"of": "old"})])
+    gauges.observe(meter, metric, lambda: [(2, {"of": "new"}), (3, {"of": "newer"})])
+
+    (found,) = reader.get_metrics_data().resource_metrics[0].scope_metrics[0].metrics
+    assert [(point.value, dict(point.attributes)) for point in found.data.data_points] == [
+        (2, {"of": "new"}),
+        (3, {"of": "newer"}),
+    ]

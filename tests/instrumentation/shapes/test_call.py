@@ -5,8 +5,9 @@ import inspect
 import logging
 
 import pytest
+from opentelemetry import trace
 
-from eai_autotrace.instrumentation import Call, Inject, Operation
+from eai_autotrace.instrumentation import Call, Inject, InjectOnly, Operation
 from eai_autotrace.patching.guard import reporter
 
 HELLO = {
@@ -251,3 +252,50 @@ async def test_a_broken_injection_sends_the_users_arguments(instrument, library,
     )
 
     assert await library.Client().publish("body", {"a": 1}) == ("body", {"a": 1})
+
+
+@pytest.mark.parametrize("method", ["get", "fetch"])
+async def test_a_carrier(instrument, library, spans, method):
+    """
+    A carrier adds the trace context to an argument where it applies, and gets no span.
+    """
+    instrument(
+        lambda module: InjectOnly(
+            module,
+            f"Client.{method}",
+            Inject("key", lambda key, headers: f"{key} {headers['traceparent'][3:35]}"),
+            lambda _client, key, **_: key != "plain",
+        )
+    )
+    call = getattr(library.Client(), method)
+
+    with trace.get_tracer("test").start_as_current_span("outer") as outer:
+        found = [call("plain"), call(key="hello")]
+        found = [await one if inspect.isawaitable(one) else one for one in found]
+
+    assert found == ["plain", f"hello {outer.get_span_context().trace_id:032x}"]
+    assert [span["name"] for span in spans()] == ["outer"]
+
+
+async def test_a_checking_method_is_traced_from_its_await(instrument, library, spans):
+    """
+    A plain function around a coroutine function is one span, and what it raises at once it raises
+    at once.
+    """
+    instrument(lambda module: Call(module, "Client.checked", _describe))
+    client, closed = library.Client(), library.Client()
+    closed.closed = True
+
+    coroutine = client.checked("hello")
+    name, before = coroutine.__qualname__, spans()
+    result = await coroutine
+    with pytest.raises(ValueError, match="closed"):
+        closed.checked("hello")
+    with pytest.raises(KeyError):
+        await client.checked("missing")
+
+    assert (result, before, name) == ("hello", [], "Client.fetch")
+    assert [(span["name"], span["status"]) for span in spans()] == [
+        ("toy hello", "UNSET"),
+        ("toy missing", "ERROR"),
+    ]

@@ -1,0 +1,132 @@
+"""Functions that are observed: no span, and nothing of the call changes."""
+
+from __future__ import annotations
+
+import inspect
+
+import pytest
+
+from eai_autotrace.instrumentation import Observe
+from eai_autotrace.patching.guard import reporter
+
+
+@pytest.mark.parametrize("method", ["get", "fetch", "checked"])
+async def test_before_and_its_listener(instrument, library, spans, method):
+    """
+    What is observed is seen with its arguments, its result and its exception, and gets no span.
+    """
+    seen = []
+
+    def before(_client, key, **_):
+        seen.append(key)
+        return lambda result, error: seen.append((result, type(error)))
+
+    instrument(lambda module: Observe(module, f"Client.{method}", before))
+    call = getattr(library.Client(), method)
+
+    result = call(key="hello")
+    result = await result if inspect.isawaitable(result) else result
+    try:
+        failing = call("missing")
+        if inspect.isawaitable(failing):
+            await failing
+    except KeyError as error:
+        raised = error
+
+    assert result == "hello"
+    assert raised.args == ("secret key",)
+    assert seen == ["hello", ("hello", type(None)), "missing", (None, KeyError)]
+    assert spans() == []
+
+
+@pytest.mark.usefixtures("lenient")
+@pytest.mark.parametrize("method", ["get", "fetch"])
+async def test_our_failure_is_invisible(instrument, library, method):
+    """
+    An observer that raises before or after is reported, and the call goes on.
+    """
+
+    def raising(*_, **__):
+        raise ZeroDivisionError("ours")
+
+    instrument(
+        lambda module: Observe(module, f"Client.{method}", raising),
+        lambda module: Observe(module, f"Client.{method}", lambda *_, **__: raising),
+    )
+
+    result = getattr(library.Client(), method)("hello")
+    result = await result if inspect.isawaitable(result) else result
+
+    assert result == "hello"
+    assert sum(reporter.failures.values()) == 2
+
+
+async def test_prepare_gets_what_to_measure_with(instrument, library):
+    """
+    An observer that wants it gets the instrumentor's tracing once, when it is patched.
+    """
+    begun = []
+    instrument(
+        lambda module: Observe(module, "Client.get", prepare=lambda *given: begun.append(given))
+    )
+
+    library.Client().get("hello")
+
+    ((tracing, patch),) = begun
+    assert (tracing.meter is not None, patch.active) == (True, True)
+
+
+@pytest.mark.parametrize("method", ["get", "fetch"])
+async def test_after(instrument, library, method):
+    """
+    What comes after a function gets its arguments, once it has returned, and not where it raises.
+    """
+    seen = []
+
+    def after(_client, key, *, default=None):
+        seen.append((key, default))
+
+    instrument(lambda module: Observe(module, f"Client.{method}", after=after))
+    call = getattr(library.Client(), method)
+
+    for key in ("hello", "missing"):
+        try:
+            result = call(key, default="x")
+            if inspect.isawaitable(result):
+                await result
+        except KeyError:
+            seen.append("raised")
+
+    assert seen == [("hello", "x"), "raised"]
+
+
+def test_before_and_after(instrument, library):
+    """
+    With both, the listener is called first, then what comes after.
+    """
+    seen = []
+    instrument(
+        lambda module: Observe(
+            module,
+            "Client.get",
+            lambda *_: lambda result, error: seen.append((result, error)),
+            after=lambda *_: seen.append("after"),
+        )
+    )
+
+    library.Client().get("hello")
+
+    assert seen == [("hello", None), "after"]
+
+
+def test_it_is_undone(instrument, library):
+    """
+    Without the instrumentor nothing is observed.
+    """
+    seen = []
+    instrumentor = instrument(lambda module: Observe(module, "Client.get", after=seen.append))
+    held = library.Client.get
+    instrumentor.uninstrument()
+
+    assert [library.Client().get("a"), held(library.Client(), "a")] == ["a", "a"]
+    assert seen == []
