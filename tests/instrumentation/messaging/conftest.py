@@ -1,109 +1,112 @@
-"""The small library, with a broker of its own."""
+"""A small messaging library in the process: exchanges, queues, channels and their messages."""
 
 from __future__ import annotations
 
+import itertools
+import sys
+from textwrap import dedent
+
 import pytest
 
+_NUMBERS = itertools.count()
+
 SOURCE = '''
-
-class Channel:
-    """Sends messages, and settles those that came on it."""
-
-    def __init__(self):
-        self.sent = []
-        self.settlements = []
-
-    async def send(self, body, properties=None):
-        await asyncio.sleep(0)
-        if body == "refused":
-            raise ConnectionError("secret")
-        if body == "forever":
-            await asyncio.sleep(3600)
-        self.sent.append((body, properties))
-        return f"confirmed {body}"
-
-    def settle(self, tag, how, *, multiple=False):
-        self.settlements.append((tag, how))
-
-
-class Exchange:
-    """What applications send with."""
-
-    def __init__(self, channel):
-        self.channel = channel
-
-    async def publish(self, body, properties=None, *, copies=1):
-        for _ in range(copies):
-            result = await self.channel.send(body, properties)
-        return result
-
-    async def publish_soon(self, body):
-        async def later():
-            await asyncio.sleep(0.01)
-            return await self.channel.send(body)
-
-        return asyncio.create_task(later())
+import asyncio
 
 
 class Empty(Exception):
-    pass
+    """There is no message."""
 
 
 class Message:
-    def __init__(self, channel, body, tag=1):
-        self.channel = channel
-        self.body = body
-        self.tag = tag
+    def __init__(self, channel, tag, body, headers=None):
+        self.channel, self.tag, self.body, self.headers = channel, tag, body, headers or {}
 
-    def settle(self, how):
-        self.channel.settle(self.tag, how)
-
-    def process(self, *, ignore=()):
-        return ProcessContext(self, ignore)
+    def process(self):
+        return Processing(self)
 
 
-class ProcessContext:
-    """Accepts a message at the end of a block, or rejects it."""
+class Channel:
+    name = "orders"
 
-    def __init__(self, message, ignore):
-        self.message = message
-        self.ignore = ignore
+    def __init__(self):
+        self.sent = []
 
-    async def __aenter__(self):
-        await asyncio.sleep(0)
-        return self.message
-
-    async def __aexit__(self, kind, error, traceback):
-        await asyncio.sleep(0)
-        if self.message.body == "lost":
+    async def basic_publish(self, body, headers=None):
+        if body == "refused":
             raise ConnectionError("secret")
-        self.message.settle("ack" if error is None else "reject")
-        return isinstance(error, self.ignore)
+        self.sent.append((body, headers))
+        return "confirmed"
 
-
-class Queue:
-    def __init__(self, channel, *messages):
-        self.channel = channel
-        self.messages = list(messages)
+    async def basic_ack(self, tag, multiple=False):
+        await asyncio.sleep(0)
 
     async def get(self, *, fail=True):
         await asyncio.sleep(0)
-        if not self.messages:
+        if not self.sent:
             if fail:
                 raise Empty
             return None
-        found = self.messages.pop(0)
-        if isinstance(found, Exception):
-            raise found
-        if found == "forever":
-            await asyncio.sleep(3600)
-        return Message(self.channel, found)
+        return Message(self, 1, *self.sent.pop(0))
+
+
+class Exchange:
+    def __init__(self, channel):
+        self.channel = channel
+
+    async def publish(self, body, headers=None):
+        return await self.channel.basic_publish(body, headers)
+
+
+class Processing:
+    def __init__(self, message):
+        self.message = message
+
+    async def __aenter__(self):
+        return self.message
+
+    async def __aexit__(self, kind, error, traceback):
+        await self.message.channel.basic_ack(self.message.tag)
+
+
+class Messages:
+    def __init__(self, *messages):
+        self.messages = list(messages)
+
+    def __aiter__(self):
+        return self
+
+    async def __anext__(self):
+        await asyncio.sleep(0)
+        if not self.messages:
+            raise StopAsyncIteration
+        return self.messages.pop(0)
+
+    async def __aenter__(self):
+        return self
+
+    async def __aexit__(self, kind, error, traceback):
+        return None
+
+    async def close(self):
+        return "closed"
+
+
+class Client:
+    async def subscribe(self, callback):
+        self.callback = callback
+
+    async def deliver(self, message):
+        result = self.callback(message)
+        return await result if hasattr(result, "__await__") else result
 '''
 
 
 @pytest.fixture
-def library_name(library_name, tmp_path):
-    """The name of the library, which has the broker besides."""
-    with (tmp_path / f"{library_name}.py").open("a") as file:
-        file.write(SOURCE)
-    return library_name
+def library_name(tmp_path, monkeypatch):
+    """The name of the library, which is not imported yet."""
+    name = f"toy_messaging_{next(_NUMBERS)}"
+    (tmp_path / f"{name}.py").write_text(dedent(SOURCE))
+    monkeypatch.syspath_prepend(tmp_path)
+    yield name
+    sys.modules.pop(name, None)

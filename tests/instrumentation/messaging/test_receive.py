@@ -1,12 +1,9 @@
-"""Receiving: a call that fetches a message is a span, also where there is none."""
+"""Fetching: a message that was found is linked to its producer, and none is no failure."""
 
 from __future__ import annotations
 
-import asyncio
-
 import pytest
-from opentelemetry import trace
-from opentelemetry.trace import SpanKind
+from opentelemetry.trace import SpanContext, SpanKind
 
 from eai_autotrace.instrumentation import (
     Measure,
@@ -15,230 +12,121 @@ from eai_autotrace.instrumentation import (
     Receive,
     ReceivedMessage,
 )
-from eai_autotrace.instrumentation.messaging.settlement import find
-from eai_autotrace.patching.guard import reporter
-from eai_autotrace.semconv.metrics import COUNTER, Metric
+from eai_autotrace.instrumentation.messaging import settlement
+from eai_autotrace.semconv.metrics import (
+    MESSAGING_CLIENT_CONSUMED_MESSAGES,
+    MESSAGING_CLIENT_OPERATION_DURATION,
+)
 
-CALLS = Metric("eai.calls", "{call}", "Calls.", COUNTER)
-MESSAGES = Metric("eai.messages", "{message}", "Messages.", COUNTER)
 NAME = "messaging.destination.name"
+PRODUCER = SpanContext(1, 2, is_remote=True)
+DURATION = Measures((NAME,), (), (Measure(MESSAGING_CLIENT_OPERATION_DURATION),))
+COUNT = Measures((NAME,), (), (Measure(MESSAGING_CLIENT_CONSUMED_MESSAGES, 1),))
 
 
-def _measures(metric):
-    return Measures((NAME,), (), (Measure(metric, 1),))
-
-
-def _describe(queue, **_):
-    if queue.messages[:1] == ["quiet"]:
-        return None
-    return Operation("receive", SpanKind.CLIENT, {NAME: "orders"}, metric_values=("orders",))
-
-
-def _received(message, queue, **_):
-    if message is None:
-        return None
-    return ReceivedMessage(
-        f"receive {message.body}",
-        {"messaging.message.id": message.body, "eai.unknown": None},
-        _producer(message),
-        queue.channel,
-        None if message.body == "settled" else message.tag,
-        "orders",
+def _describe(channel, **_):
+    return Operation(
+        "receive", SpanKind.CLIENT, {NAME: channel.name}, metric_values=(channel.name,)
     )
 
 
-def _producer(message):
-    return getattr(message.channel, "producer", None)
+def _received(message, channel, **_):
+    if message is None:
+        return None
+    return ReceivedMessage(
+        f"receive {channel.name}",
+        {"messaging.message.body.size": len(message.body)},
+        PRODUCER,
+        channel,
+        message.tag,
+        channel.name,
+    )
 
 
 def _is_empty(error):
     return type(error).__name__ == "Empty"
 
 
-def _target(**replaced):
-    parts = {"describe": _describe, "received": _received, "is_empty": _is_empty, **replaced}
-    return lambda module: Receive(module, "Queue.get", **parts)
+@pytest.fixture
+def channel(instrument, library):
+    """A channel from which messages are fetched."""
+    instrument(
+        lambda module: Receive(
+            module, "Channel.get", _describe, _received, _is_empty, DURATION, COUNT
+        )
+    )
+    return library.Channel()
 
 
-def _span(name="receive", **more):
-    attributes = {NAME: "orders", **more.pop("attributes", {})}
+def _span(name="receive", *, links=(), **attributes):
     return {
         "name": name,
         "kind": "CLIENT",
         "parent": None,
-        "attributes": attributes,
+        "attributes": {NAME: "orders", **attributes},
         "status": "ERROR" if "error.type" in attributes else "UNSET",
-        "links": [],
-        **more,
+        "links": list(links),
     }
 
 
-_EMPTY = _span(attributes={"eai.outcome": "empty"})
+async def test_a_message(channel, spans, metrics):
+    """The span has the message's name and attributes, a link to its producer, and is counted."""
+    channel.sent.append(("hello", None))
 
+    message = await channel.get()
 
-@pytest.fixture
-def queue(library):
-    """Makes a queue with messages."""
-    return lambda *messages: library.Queue(library.Channel(), *messages)
-
-
-async def test_a_message_is_known_at_the_end(instrument, queue, spans):
-    """
-    The span has the name and the attributes of the message, and a link to where it comes from.
-    """
-    instrument(_target())
-    orders = queue("a")
-    with trace.get_tracer("a test").start_as_current_span("producer") as producer:
-        orders.channel.producer = producer.get_span_context()
-
-    message = await orders.get()
-
-    assert message.body == "a"
-    assert spans()[1:] == [
-        _span("receive a", attributes={"messaging.message.id": "a"}, links=["producer"])
+    assert message.body == "hello"
+    attributes = {"messaging.message.body.size": 5}
+    assert spans() == [_span("receive orders", links=["remote"], **attributes)]
+    assert sorted(point["name"] for point in metrics()) == [
+        "messaging.client.consumed.messages",
+        "messaging.client.operation.duration",
     ]
-    assert not trace.get_current_span().get_span_context().is_valid
+    assert settlement.find(channel, message.tag).queue == "orders"
 
 
-async def test_a_message_from_nobody(instrument, queue, spans):
-    """
-    A message that was sent in no span is no link.
-    """
-    instrument(_target())
+@pytest.mark.parametrize("fail", [False, True])
+async def test_no_message(channel, library, spans, metrics, fail):
+    """No message is an outcome, and no error, whether the library returns or raises."""
+    if fail:
+        with pytest.raises(library.Empty):
+            await channel.get()
+    else:
+        assert await channel.get(fail=False) is None
 
-    await queue("a").get()
-
-    assert spans() == [_span("receive a", attributes={"messaging.message.id": "a"})]
-
-
-async def test_a_message_waits_for_its_settlement(instrument, queue):
-    """
-    What is to be settled is kept with its channel; what is settled already is not.
-    """
-    instrument(_target())
-    orders, settled = queue("a"), queue("settled")
-
-    await orders.get()
-    await settled.get()
-
-    delivery = find(orders.channel, 1)
-    assert (delivery.queue, delivery.processing) == ("orders", None)
-    assert find(settled.channel, 1) is None
+    assert spans() == [_span(**{"eai.outcome": "empty"})]
+    assert [point["name"] for point in metrics()] == ["messaging.client.operation.duration"]
 
 
-async def test_a_queue_without_a_message(instrument, library, queue, spans):
-    """
-    No message is no error, whether the library gives nothing or raises.
-    """
-    instrument(_target())
+async def test_a_failure(instrument, library, spans):
+    """Every other exception is an error of the span, and comes out as the same object."""
+    failure = OSError("secret")
 
-    assert await queue().get(fail=False) is None
-    with pytest.raises(library.Empty):
-        await queue().get()
+    async def get(_channel):
+        raise failure
 
-    assert spans() == [_EMPTY, _EMPTY]
+    library.Channel.get = get
+    get.__module__ = library.__name__
+    instrument(lambda module: Receive(module, "Channel.get", _describe, _received, _is_empty))
 
-
-async def test_what_a_call_raises(instrument, queue, spans):
-    """
-    Another exception comes out as the same object, and is the span's.
-    """
-    instrument(_target())
-    error = ConnectionError("secret")
-
-    with pytest.raises(ConnectionError) as raised:
-        await queue(error).get()
-
-    assert raised.value is error
-    assert spans() == [_span(attributes={"error.type": "ConnectionError"})]
+    with pytest.raises(OSError, match="secret") as raised:
+        await library.Channel().get()
+    assert raised.value is failure
+    assert spans() == [_span(**{"error.type": "OSError"})]
 
 
-async def test_a_cancelled_call(instrument, queue, spans):
-    """
-    A call that is cancelled is no error.
-    """
-    instrument(_target())
-    task = asyncio.create_task(queue("forever").get())
-    await asyncio.sleep(0.01)
-
-    task.cancel()
-    with pytest.raises(asyncio.CancelledError):
-        await task
-
-    assert spans() == [_span(attributes={"eai.outcome": "cancelled"})]
-
-
-async def test_a_call_that_is_not_described(instrument, queue, spans):
-    """
-    Without an operation there is no span, and nothing is kept.
-    """
-    instrument(_target())
-    orders = queue("quiet")
-
-    message = await orders.get()
-
-    assert (message.body, spans(), find(orders.channel, 1)) == ("quiet", [], None)
-
-
-async def test_calls_and_messages_are_measured(instrument, queue, metrics):
-    """
-    Every call is one, whether it finds a message or not; the messages are counted besides.
-    """
-    instrument(_target(measures=_measures(CALLS), count=_measures(MESSAGES)))
-    orders = queue("a", "b")
-
-    for _ in range(3):
-        await orders.get(fail=False)
-
-    found = [(point["name"], point["attributes"], point["value"]) for point in metrics()]
-    assert found == [
-        ("eai.calls", {NAME: "orders"}, 3),
-        ("eai.messages", {NAME: "orders"}, 2),
-    ]
-
-
-@pytest.mark.parametrize("broken", ["describe", "received"])
-async def test_our_failure_is_invisible(instrument, queue, spans, lenient, broken):
-    """
-    Whichever function of ours raises, the message is the caller's, and what has begun ends.
-    """
+@pytest.mark.parametrize("part", ["describe", "received", "is_empty"])
+async def test_our_failure_is_invisible(instrument, library, lenient, part):
+    """Whichever function of ours raises, messages come, and so do exceptions."""
 
     def raising(*_, **__):
         raise ZeroDivisionError("ours")
 
-    instrument(_target(**{broken: raising}))
+    parts = {"describe": _describe, "received": _received, "is_empty": _is_empty, part: raising}
+    instrument(lambda module: Receive(module, "Channel.get", **parts))
+    channel = library.Channel()
+    channel.sent.append(("hello", None))
 
-    message = await queue("a").get()
-
-    assert message.body == "a"
-    assert sum(reporter.failures.values()) == 1
-    assert spans() == ([] if broken == "describe" else [_span()])
-
-
-async def test_our_failure_after_theirs_is_invisible(instrument, library, queue, spans, lenient):
-    """
-    An exception of which we cannot tell what it means is an error, and the library's own.
-    """
-    instrument(_target(is_empty=lambda _: 1 / 0))
-
-    with pytest.raises(library.Empty) as raised:
-        await queue().get()
-
-    assert raised.value.__context__ is None
-    kind = f"{library.__name__}.Empty"
-    assert spans() == [_span(attributes={"error.type": kind})]
-
-
-async def test_it_is_undone(instrument, queue, spans):
-    """
-    Without the instrumentor nothing is traced or kept, also by functions held before.
-    """
-    instrumentor = instrument(_target())
-    orders = queue("a", "b")
-    held = orders.get
-    instrumentor.uninstrument()
-
-    messages = [await held(), await orders.get()]
-
-    assert [message.body for message in messages] == ["a", "b"]
-    assert (spans(), find(orders.channel, 1)) == ([], None)
+    assert (await channel.get()).body == "hello"
+    with pytest.raises(library.Empty):
+        await channel.get()
