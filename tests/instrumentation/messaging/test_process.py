@@ -381,7 +381,7 @@ async def test_what_is_left_over(library, message, spans):
     """
     tracing, messages = Tracing("test"), [message("a"), message("b")]
     processings = [tracing.start(_describe(None, one), None, ActiveProcess) for one in messages]
-    processings[1].hand_on()
+    processings[1].hand_on()  # type: ignore[attr-defined]
     returned = time_ns()
 
     for processing in processings:
@@ -399,6 +399,6 @@ def test_a_message_of_another_kind(spans):
     An operation that says nothing of settlement has none.
     """
     active = Tracing("test").start(Operation("process a", SpanKind.CONSUMER), None, ActiveProcess)
-    active.hand_on()
+    active.hand_on()  # type: ignore[attr-defined]
 
     assert spans() == [{**_span("none"), "attributes": {}}]
