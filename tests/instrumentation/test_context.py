@@ -7,6 +7,7 @@ import contextvars
 
 import pytest
 from opentelemetry import baggage, trace
+from opentelemetry import context as api
 from opentelemetry.context import Context, set_value
 from opentelemetry.instrumentation.utils import (
     suppress_http_instrumentation,
@@ -71,3 +72,60 @@ def test_a_reset_elsewhere_is_harmless(reset):
     current.reset(token if reset else None)
 
     assert current.get() is None
+
+
+def test_what_is_set_to_nothing_suppresses_nothing():
+    """A key with a false value does not suppress, and each of the two keys does alone."""
+    with suppress_instrumentation():
+        both = context.get_current()
+    with suppress_http_instrumentation():
+        http = context.get_current()
+    neither = Context(dict.fromkeys([*both, *http], False))
+
+    assert not context.suppresses(neither)
+    assert context.suppresses(set_value("suppress_instrumentation", "", both))
+    token = context.attach(neither)
+    try:
+        assert (context.is_suppressed(), context.is_http_suppressed()) == (False, False)
+    finally:
+        context.detach(token)
+
+
+def test_the_door_leads_to_opentelemetrys_context():
+    """What is attached here is current there, and the other way round; the root holds nothing."""
+    mine, theirs = set_value("a", 1, Context()), set_value("b", 2, Context())
+    before = api.get_current()
+
+    token = context.attach(mine)
+    seen = [api.get_current(), context.get_current()]
+    other = api.attach(theirs)
+    seen.append(context.get_current())
+    api.detach(other)
+    context.detach(token)
+
+    assert seen == [mine, mine, theirs]
+    assert (context.get_current(), context.ROOT) == (before, {})
+
+
+def test_to_look_for_a_key_changes_nothing():
+    """The context in which a key is read off is as it was."""
+    token = context.attach(set_value("a", 1, Context()))
+    try:
+        keys = context._keys_set_by(suppress_http_instrumentation())
+        assert ("a" in keys, context.get_current()) == (False, {"a": 1})
+    finally:
+        context.detach(token)
+
+
+def test_currents_are_nested():
+    """Resetting the inner one makes the outer one current again."""
+    current = Current("toy")
+
+    outer = current.set("outer")
+    inner = current.set("inner")
+    seen = [current.get()]
+    current.reset(inner)
+    seen.append(current.get())
+    current.reset(outer)
+
+    assert [*seen, current.get()] == ["inner", "outer", None]

@@ -57,6 +57,17 @@ class Exchange:
     async def publish(self, body, headers=None):
         return await self.channel.basic_publish(body, headers)
 
+    async def publish_twice(self, body):
+        for _ in range(2):
+            await self.channel.basic_publish(body)
+
+    async def publish_soon(self, body):
+        async def later():
+            await asyncio.sleep(0.01)
+            return await self.channel.basic_publish(body)
+
+        return asyncio.create_task(later())
+
 
 class Processing:
     def __init__(self, message):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 from opentelemetry.trace import SpanContext, SpanKind
 
@@ -130,3 +132,86 @@ async def test_our_failure_is_invisible(instrument, library, lenient, part):
     assert (await channel.get()).body == "hello"
     with pytest.raises(library.Empty):
         await channel.get()
+
+
+async def test_a_message_from_nobody_that_is_settled(instrument, library, spans):
+    """A message without a producer has no link, and one that needs no settlement is not kept."""
+
+    def received(message, channel, **_):
+        return ReceivedMessage("receive orders", {}, None, channel, None, channel.name)
+
+    instrument(lambda module: Receive(module, "Channel.get", _describe, received, _is_empty))
+    channel = library.Channel()
+    channel.sent.append(("hello", None))
+
+    message = await channel.get()
+
+    assert spans() == [_span("receive orders")]
+    assert settlement.find(channel, message.tag) is None
+    assert settlement.find(channel, None) is None
+
+
+async def test_a_call_that_is_not_described(instrument, library, spans):
+    """Without an operation there is no span, and nothing is kept."""
+    instrument(
+        lambda module: Receive(module, "Channel.get", lambda *_, **__: None, _received, _is_empty)
+    )
+    channel = library.Channel()
+    channel.sent.append(("hello", None))
+
+    message = await channel.get()
+
+    assert (message.body, spans()) == ("hello", [])
+    assert settlement.find(channel, message.tag) is None
+
+
+async def test_a_cancelled_call(channel, spans):
+    """A call that is cancelled is no error, and none that found nothing."""
+    task = asyncio.create_task(channel.get())
+    await asyncio.sleep(0)
+
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+
+    assert spans() == [_span(**{"eai.outcome": "cancelled"})]
+
+
+@pytest.mark.parametrize("part", ["received", "is_empty"])
+async def test_what_has_begun_ends_where_ours_fails(instrument, library, spans, lenient, part):
+    """A span ends with what is known: nothing of the message, or the exception as an error."""
+
+    def raising(*_, **__):
+        raise ZeroDivisionError("ours")
+
+    parts = {"describe": _describe, "received": _received, "is_empty": _is_empty, part: raising}
+    instrument(lambda module: Receive(module, "Channel.get", **parts))
+    channel = library.Channel()
+
+    if part == "received":
+        channel.sent.append(("hello", None))
+        await channel.get()
+        expected = _span()
+    else:
+        with pytest.raises(library.Empty) as raised:
+            await channel.get()
+        assert raised.value.__context__ is None
+        expected = _span(**{"error.type": f"{library.__name__}.Empty"})
+
+    assert spans() == [expected]
+
+
+async def test_it_is_undone(instrument, library, spans):
+    """Without the instrumentor nothing is traced or kept, also by functions held before."""
+    instrumentor = instrument(
+        lambda module: Receive(module, "Channel.get", _describe, _received, _is_empty)
+    )
+    channel = library.Channel()
+    channel.sent += [("a", None), ("b", None)]
+    held = channel.get
+    instrumentor.uninstrument()
+
+    messages = [await held(), await channel.get()]
+
+    assert [message.body for message in messages] == ["a", "b"]
+    assert (spans(), settlement.find(channel, 1)) == ([], None)

@@ -92,3 +92,36 @@ def test_old_deliveries_go(monkeypatch):
     keep(channel, 2, Delivery("orders"))
 
     assert [find(channel, tag) is None for tag in (1, 2)] == [True, False]
+
+
+def test_a_tag_that_comes_again():
+    """A newer delivery takes the place of an older one, which is forgotten."""
+    channel, processings = _kept()
+    newer = Delivery("orders")
+
+    keep(channel, 2, newer)
+    settle(channel, 2, "ack")
+
+    assert find(channel, 2) is None
+    assert _told(processings) == [[], ["forgotten"], []]
+
+
+def test_a_channel_without_deliveries():
+    """Nothing is found, settled or forgotten where nothing was kept."""
+    channel = Channel()
+
+    settle(channel, 1, "ack")
+    settle(channel, 0, "ack", multiple=True)
+    forget(channel)
+
+    assert (find(channel, 1), vars(channel)) == (None, {})
+
+
+def test_a_delivery_that_nobody_processes():
+    """It is settled as well, and there is nobody to tell."""
+    channel = Channel()
+    keep(channel, 1, Delivery("orders"))
+
+    settle(channel, 1, "ack")
+
+    assert find(channel, 1) is None

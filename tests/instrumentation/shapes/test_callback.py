@@ -139,3 +139,78 @@ async def test_our_failure_is_invisible(instrument, library, spans, lenient):
 
     assert client.call("a") == "a"
     assert spans() == []
+
+
+async def test_the_registration_is_the_librarys(instrument, library, monkeypatch):
+    """Its result comes back, and what it raises comes out as the same object."""
+    error = KeyError("secret")
+
+    async def subscribe(client, callback):
+        if callback is None:
+            raise error
+        client.callback = callback
+        return "registered"
+
+    monkeypatch.setattr(library.Client, "subscribe", subscribe)
+    instrument(lambda module: Registration(module, "Client.subscribe", _describe, _replace))
+    client = library.Client()
+
+    assert await client.subscribe(str.upper) == "registered"
+    with pytest.raises(KeyError) as raised:
+        await client.subscribe(None)
+    assert raised.value is error
+
+
+async def test_the_caller_of_the_dispatch_keeps_its_context(client):
+    """After the dispatch the caller's span is current again, also where a callback has failed."""
+
+    def callback(message):
+        if message == "bad":
+            raise KeyError("secret")
+        return trace.get_current_span()
+
+    await client.subscribe(callback)
+    with trace.get_tracer("a test").start_as_current_span("opener") as opener:
+        inside = client.call("a")
+        after = trace.get_current_span()
+        with pytest.raises(KeyError):
+            client.call("bad")
+        assert (inside is opener, after) == (False, opener)
+        assert trace.get_current_span() is opener
+
+
+async def test_our_failure_to_replace_is_invisible(instrument, library, spans, lenient):
+    """Where we cannot put a callback in its place, it is called without a span."""
+    instrument(lambda module: Dispatch(module, "Client.call", _describe, lambda *_: 1 / 0))
+    client = library.Client()
+    await client.subscribe(lambda message: message)
+
+    assert client.call("a") == "a"
+    assert spans() == []
+
+
+async def test_it_is_undone(instrument, library, spans):
+    """
+    Without the instrumentor callbacks stay as they are, also those that were traced before, and
+    they have their caller's context.
+    """
+    instrumentor = instrument(
+        lambda module: Registration(module, "Client.subscribe", _describe, _replace),
+        lambda module: Dispatch(module, "Client.call", _describe, _replace),
+    )
+    before, after = library.Client(), library.Client()
+
+    def callback(_message):
+        return trace.get_current_span()
+
+    await before.subscribe(callback)
+    subscribe, calls = after.subscribe, (before.call, after.call)
+    instrumentor.uninstrument()
+    await subscribe(callback)
+
+    with trace.get_tracer("a test").start_as_current_span("opener") as opener:
+        seen = [call("a") for call in (*calls, before.call, after.call)]
+
+    assert after.callback is callback
+    assert seen == [opener] * 4
+    assert [span["name"] for span in spans()] == ["opener"]

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+from time import time_ns
 
 import pytest
 from opentelemetry.trace import SpanKind
 
-from eai_autotrace.instrumentation import Failure, Operation
+from eai_autotrace.instrumentation import Failure, Measure, Measures, Operation
+from eai_autotrace.semconv.metrics import COUNTER, Metric
 
 
 def _describe(_client, key, *, default=None):
@@ -88,4 +90,61 @@ async def test_it_is_undone(instrument, library, spans):
 
     with pytest.raises(KeyError):
         await library.Client().fetch("missing", default="x")
+    assert spans() == []
+
+
+async def test_the_exception_is_the_librarys(instrument, library, monkeypatch):
+    """It comes out as the same object."""
+    error = KeyError("secret")
+
+    async def fetch(_client, key, *, default=None):
+        raise error
+
+    monkeypatch.setattr(library.Client, "fetch", fetch)
+    instrument(lambda module: Failure(module, "Client.fetch", "default", _describe))
+
+    with pytest.raises(KeyError) as raised:
+        await library.Client().fetch("a", default="x")
+    assert raised.value is error
+
+
+async def test_the_span_begins_before_it_is_described(instrument, library, spans):
+    """It has the time of the call, and not that of the failure."""
+    described = []
+
+    def describe(_client, key, *, default=None):
+        described.append(time_ns())
+        return Operation(f"fetch {key}", SpanKind.CLIENT)
+
+    instrument(lambda module: Failure(module, "Client.fetch", "default", describe))
+    called = time_ns()
+
+    with pytest.raises(KeyError):
+        await library.Client().fetch("missing", default="x")
+
+    (span,) = spans.ended
+    assert called <= span.start_time < described[0] <= span.end_time
+
+
+async def test_each_failure_is_measured(instrument, library, metrics):
+    """Only failures are counted, by their exception."""
+    measures = Measures((), ("error.type",), (Measure(Metric("eai.x", "{x}", "X.", COUNTER), 1),))
+    instrument(lambda module: Failure(module, "Client.fetch", "default", _describe, measures))
+
+    await library.Client().fetch("a", default="x")
+    with pytest.raises(KeyError):
+        await library.Client().fetch("missing", default="x")
+
+    found = [(point["name"], point["attributes"], point["value"]) for point in metrics()]
+    assert found == [("eai.x", {"error.type": "KeyError"}, 1)]
+
+
+async def test_a_function_held_from_before_is_undone(instrument, library, spans):
+    """What someone still holds gets no span any more."""
+    instrumentor = instrument(lambda module: Failure(module, "Client.fetch", "default", _describe))
+    held = library.Client().fetch
+    instrumentor.uninstrument()
+
+    with pytest.raises(KeyError):
+        await held("missing", default="x")
     assert spans() == []

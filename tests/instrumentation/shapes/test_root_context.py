@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextvars
+import inspect
+
 import pytest
 from opentelemetry import baggage, trace
 from opentelemetry.context import attach, detach
@@ -69,3 +73,40 @@ async def test_several_instrumentors_share_it(instrument, library, traced):
     first.uninstrument()
 
     assert await _seen(library) == (trace.INVALID_SPAN, None)
+
+
+async def test_a_function_held_from_before_is_undone(instrument, library, traced):
+    """What someone still holds has its caller's context again."""
+    instrumentor = instrument(lambda module: RootContext(module, "Client.deliver"))
+    client = library.Client()
+
+    async def callback(_message):
+        return trace.get_current_span()
+
+    await client.subscribe(callback)
+    held = client.deliver
+    instrumentor.uninstrument()
+
+    assert await held("message") is traced
+
+
+def test_instrumentors_share_one_wrapper(instrument, library):
+    """Whoever wants the same does not wrap once more."""
+    original = library.Client.deliver
+    for _ in range(2):
+        instrument(lambda module: RootContext(module, "Client.deliver"))
+
+    assert library.Client.deliver.__wrapped__ is original
+
+
+def test_a_coroutine_that_is_closed_elsewhere(instrument, library, lenient):
+    """One that the garbage collector closes, in another context, ends without an exception."""
+    instrument(lambda module: RootContext(module, "Client.deliver"))
+    client = library.Client()
+    client.callback = lambda _message: asyncio.sleep(0)
+    coroutine = client.deliver("message")
+    contextvars.copy_context().run(coroutine.send, None)
+
+    coroutine.close()
+
+    assert inspect.getcoroutinestate(coroutine) == inspect.CORO_CLOSED
