@@ -370,9 +370,19 @@ def test_imports_run_one_way():
         "config": {"config"},
         "instrumentation": {"config", "instrumentation", "patching", "semconv"},
         "instrumentors": {"config", "instrumentors", "instrumentation", "patching", "semconv"},
+        "sampling": {"config", "sampling"},
         "spans": {"patching", "spans"},
         "export": {"export", "patching"},
-        "boot": {"boot", "config", "export", "instrumentors", "patching", "semconv", "spans"},
+        "boot": {
+            "boot",
+            "config",
+            "export",
+            "instrumentors",
+            "patching",
+            "sampling",
+            "semconv",
+            "spans",
+        },
         "_testing": {"_testing", "instrumentation"},
     }
     folders = (ROOT / "eai_autotrace", ROOT / "instrumentors")

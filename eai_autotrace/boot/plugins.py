@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from opentelemetry.sdk.trace.sampling import DEFAULT_ON, ParentBasedTraceIdRatio
 from opentelemetry.util._importlib_metadata import entry_points
@@ -19,11 +19,19 @@ if TYPE_CHECKING:
 
     from eai_autotrace.config import Config
 
+_OURS: Final = "eai"
+
 _logger = logging.getLogger("eai_autotrace")
 
 
 def make_sampler(config: Config) -> Sampler:
-    """The user's own sampler first, then our ratio, else the specification's default."""
+    """The user's own sampler first, then ours or our ratio, else the specification's default."""
+    if (config.traces_sampler or "").lower() == _OURS or (
+        not config.traces_sampler and (config.sampling_adaptive_enabled or config.sampling_rules)
+    ):
+        from eai_autotrace.sampling.factory import make_eai_sampler  # noqa: PLC0415 - rarely used
+
+        return make_eai_sampler(config)
     if config.traces_sampler:
         # The SDK's own default would read the same variables once more.
         made = _plugin(

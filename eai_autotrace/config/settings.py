@@ -26,14 +26,13 @@ from eai_autotrace.config.parse import (
     MAPPING,
     NAMES,
     PREFERENCES,
-    SEQUENCE,
     TEXT,
     Kind,
     choice,
     duration,
     integer,
-    number,
 )
+from eai_autotrace.config.sampling import SamplingSettings
 from eai_autotrace.config.sdk import SdkSettings
 
 if TYPE_CHECKING:
@@ -103,6 +102,7 @@ _EMPTY: Final[dict[str, Mapping[str, Any]]] = {
 class Config(
     OtlpSettings,
     SdkSettings,
+    SamplingSettings,
     HttpSettings,
     DatabaseSettings,
     MessagingSettings,
@@ -267,56 +267,6 @@ class Config(
         group="Batches",
     )
 
-    traces_sampler: str | None = setting(
-        None,
-        "OpenTelemetry's sampler by name. Goes before every other setting of sampling.",
-        variables=("OTEL_TRACES_SAMPLER",),
-        group="Sampling",
-    )
-    traces_sampler_arg: str | None = setting(
-        None,
-        "The argument of that sampler, such as a ratio.",
-        variables=("OTEL_TRACES_SAMPLER_ARG",),
-        group="Sampling",
-    )
-    sampling_ratio: float | None = setting(
-        None,
-        "The share of new traces that is kept; a caller's decision is followed.",
-        number(0, 1),
-        legacy="TRACE_SAMPLE_RATIO",
-        yaml="otel.sampling.ratio",
-        group="Sampling",
-    )
-    sampling_adaptive_enabled: bool = setting(
-        False,
-        "Keeps a number of traces a second rather than a share.",
-        FLAG,
-        yaml="otel.sampling.adaptive.enabled",
-        group="Sampling",
-        pending=_not_yet("adaptive sampling"),
-    )
-    sampling_adaptive_target_tps: float | None = setting(
-        None,
-        "How many traces a second to keep on average.",
-        number(0),
-        yaml="otel.sampling.adaptive.target_tps",
-        group="Sampling",
-    )
-    sampling_adaptive_max_tps: float | None = setting(
-        None,
-        "How many traces a second to keep at most.",
-        number(0),
-        yaml="otel.sampling.adaptive.max_tps",
-        group="Sampling",
-    )
-    sampling_rules: tuple[Any, ...] = setting(
-        (),
-        "Rules by route, name or attribute.",
-        SEQUENCE,
-        yaml="otel.sampling.rules",
-        group="Sampling",
-        pending=_not_yet("sampling rules"),
-    )
     id_generator: str | None = setting(
         None,
         "An installed generator of trace and span ids, by name.",

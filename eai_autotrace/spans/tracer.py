@@ -45,7 +45,10 @@ class Tracer(sdk.Tracer):
         metrics = self._tracer_metrics
         counts = metrics is not None and type(metrics).__name__ != "NoOpTracerMetrics"
         self._count_start = metrics.start_span if counts else None
-        self._decide = None if counts else quick_decision(self.sampler)
+        # A sampler that decides about the beginnings of traces alone: a parent is followed.
+        self._decide_root = None if counts else getattr(self.sampler, "decide_root", None)
+        known = _follow if self._decide_root is not None else quick_decision(self.sampler)
+        self._decide = None if counts else known
         generator = self.id_generator
         self._is_random = type(generator) is RandomIdGenerator
         self._new_trace_id = trace_id if self._is_random else generator.generate_trace_id
@@ -111,11 +114,15 @@ class Tracer(sdk.Tracer):
         if self._decide is None:
             described = (name, context, parent, kind, attributes, links, start_time)
             return self._start_asking(described, trace, random)
-        sampled = self._decide(parent, trace)
+        if parent is None and self._decide_root is not None:
+            sampled, state, found = self._decide_root(trace, name, kind, attributes)
+        else:
+            sampled, found = self._decide(parent, trace), None
         made = make_context(trace, self._new_span_id(), FLAGS[random | sampled], state)
         if not sampled:
             return NonRecordingSpan(made)
-        span = self._make(name, made, parent, kind, attributes(), links, is_plain=is_plain)
+        given = attributes() if found is None else found
+        span = self._make(name, made, parent, kind, given, links, is_plain=is_plain)
         span.begin(start_time, context)
         return span
 
@@ -200,3 +207,8 @@ class Tracer(sdk.Tracer):
             asked = getattr(self.id_generator, "is_trace_id_random", None)
             return _RANDOM if asked is not None and asked() else 0
         return _RANDOM
+
+
+def _follow(parent: SpanContext | None, _trace_id: int) -> bool:
+    """The decision of a parent."""
+    return parent is not None and bool(parent.trace_flags & _SAMPLED)

@@ -1,0 +1,156 @@
+"""Settings of sampling, and the rules among them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+from eai_autotrace.config.fields import setting
+from eai_autotrace.config.parse import FLAG, TEXT, Kind, number
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+_GROUP: Final = "Sampling"
+_ACTIONS: Final = ("drop", "keep", "ratio", "tps")
+_FORM: Final = (
+    "attribute=pattern[&attribute=pattern...]:action, separated by semicolons, the action being "
+    "drop, keep, ratio=0..1 or tps=number"
+)
+
+
+class RuleSetting(NamedTuple):
+    """
+    One rule of sampling.
+
+    Attributes:
+        text: The rule in compact form.
+        patterns: Patterns with ``*`` and ``?`` by attribute, ``name`` or ``kind``.
+        action: ``drop``, ``keep``, ``ratio`` or ``tps``.
+        value: The number of the last two.
+        is_dry: Whether it changes no decision.
+    """
+
+    text: str
+    patterns: Mapping[str, str]
+    action: str
+    value: float = 0.0
+    is_dry: bool = False
+
+
+def _rules(given: Any) -> tuple[RuleSetting, ...]:
+    """Rules in compact form, or a list of those and of mappings."""
+    parts = given.split(";") if isinstance(given, str) else given
+    if not isinstance(parts, list):
+        raise ValueError  # noqa: TRY004 - what a reader raises
+    return tuple(
+        _from_mapping(part) if isinstance(part, dict) else _from_text(str(part).strip())
+        for part in parts
+        if part != "" and str(part).strip()
+    )
+
+
+def _from_text(text: str) -> RuleSetting:
+    conditions, colon, action = text.rpartition(":")
+    name, _, value = action.strip().partition("=")
+    pairs = [part.partition("=") for part in conditions.split("&")]
+    if not colon or not all(key.strip() and sign for key, sign, _ in pairs):
+        raise ValueError
+    patterns = {key.strip(): pattern.strip() for key, _, pattern in pairs}
+    return RuleSetting(text, patterns, name.strip(), _value(name.strip(), value))
+
+
+def _from_mapping(given: Mapping[Any, Any]) -> RuleSetting:
+    match, action = given.get("match"), given.get("action")
+    if not isinstance(match, dict) or not match or not isinstance(action, str):
+        raise ValueError
+    patterns = {str(key): str(pattern) for key, pattern in match.items()}
+    value = _value(action, given.get(action, ""))
+    text = "&".join(f"{key}={pattern}" for key, pattern in patterns.items())
+    is_dry = given.get("dry_run") is True
+    return RuleSetting(f"{text}:{action}", patterns, action, value, is_dry)
+
+
+def _value(action: str, given: Any) -> float:
+    """The number of an action; 0 for one that has none."""
+    if action not in _ACTIONS:
+        raise ValueError
+    if action in {"drop", "keep"}:
+        return 0.0
+    value = float(given)
+    if not 0 <= value <= (1 if action == "ratio" else float("inf")):
+        raise ValueError
+    return value
+
+
+def _sampling(default: Any, description: str, kind: Kind = TEXT, **sources: Any) -> Any:
+    return setting(default, description, kind, group=_GROUP, **sources)
+
+
+@dataclass(frozen=True, init=False, repr=False, eq=False)
+class SamplingSettings:
+    """Settings of sampling."""
+
+    traces_sampler: str | None = _sampling(
+        None,
+        "A sampler by name: OpenTelemetry's, `eai`, or one of an installed package. Goes before "
+        "every other setting of sampling, but for `eai`, which follows them.",
+        variables=("OTEL_TRACES_SAMPLER",),
+    )
+    traces_sampler_arg: str | None = _sampling(
+        None,
+        "The argument of that sampler, such as a ratio.",
+        variables=("OTEL_TRACES_SAMPLER_ARG",),
+    )
+    sampling_ratio: float | None = _sampling(
+        None,
+        "The share of new traces that is kept; a caller's decision is followed.",
+        number(0, 1),
+        legacy="TRACE_SAMPLE_RATIO",
+        yaml="otel.sampling.ratio",
+    )
+    sampling_adaptive_enabled: bool = _sampling(
+        False,  # noqa: FBT003 - a default is a default
+        "Whether a number of traces a second is kept rather than a share.",
+        FLAG,
+        variables=("OTEL_EAI_SAMPLING_ADAPTIVE",),
+        yaml="otel.sampling.adaptive.enabled",
+    )
+    sampling_adaptive_target_tps: float | None = _sampling(
+        None,
+        "With that, how many traces a second each process keeps on average. Default 10.",
+        number(0),
+        variables=("OTEL_EAI_SAMPLING_TARGET_TPS",),
+        yaml="otel.sampling.adaptive.target_tps",
+    )
+    sampling_adaptive_max_tps: float | None = _sampling(
+        None,
+        "With that, how many traces a second each process keeps at most.",
+        number(0),
+        variables=("OTEL_EAI_SAMPLING_MAX_TPS",),
+        yaml="otel.sampling.adaptive.max_tps",
+    )
+    sampling_adaptive_base_ratio: float | None = _sampling(
+        None,
+        "With that, the smallest share that is kept. Default 0.",
+        number(0, 1),
+        variables=("OTEL_EAI_SAMPLING_BASE_RATIO",),
+        yaml="otel.sampling.adaptive.base_sample_rate",
+    )
+    sampling_adaptive_max_ratio: float | None = _sampling(
+        None,
+        "With that, the largest share that is kept. Default 1.",
+        number(0, 1),
+        variables=("OTEL_EAI_SAMPLING_MAX_RATIO",),
+        yaml="otel.sampling.adaptive.max_sample_rate",
+    )
+    sampling_rules: tuple[RuleSetting, ...] = _sampling(
+        (),
+        "Rules for traces that begin here; the first one that matches the first span decides. A "
+        "pattern with `*` and `?` is for a whole attribute, for `name` or for `kind`; `url.path` "
+        "also matches with `{id}` in place of ids. In the file a rule may be a mapping with "
+        "`match`, `action`, the action's number under its name, and `dry_run`.",
+        Kind(_FORM, _rules),
+        variables=("OTEL_EAI_SAMPLING_RULES",),
+        yaml="otel.sampling.rules",
+    )

@@ -1,0 +1,86 @@
+"""
+Ratios that keep so many traces a second, whatever comes.
+
+The arrival rate is estimated with exponentially decaying weights, after Ertl's consistent
+rate-limiting sampler (https://arxiv.org/abs/2107.07703, section 5). Every ratio depends on what came
+before alone, never on the trace it decides about: so counts that are adjusted by it are unbiased.
+"""
+
+from __future__ import annotations
+
+from math import exp
+from time import monotonic
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+# Seconds over which the arrival rate is averaged: short, so that a burst is noticed at once.
+_WINDOW: Final = 0.1
+# The short window keeps too few where little comes: E[1/count] is more than 1/E[count]. What is
+# missing after a while is made up for, within these limits in seconds of the target.
+_LONGEST_CREDIT: Final = 0.3
+_LONGEST_DEBT: Final = 1.0
+_STRENGTH: Final = 2.0
+# Seconds of the limit that may be used up at once.
+_BUCKET: Final = 0.25
+
+
+class Rate:
+    """
+    Gives the ratio for each trace that begins.
+
+    Args:
+        target: How many traces a second are to be kept on average.
+        most: How many a second at most; ``None`` for no limit. Near it the ratio goes down, so it is
+            met without a cut-off, which would bias counts.
+        least_ratio: The smallest ratio.
+        largest_ratio: The largest ratio.
+        clock: Gives seconds.
+    """
+
+    def __init__(
+        self,
+        target: float,
+        most: float | None = None,
+        *,
+        least_ratio: float = 0.0,
+        largest_ratio: float = 1.0,
+        clock: Callable[[], float] = monotonic,
+    ) -> None:
+        self.target = target
+        self._most = most
+        self._least, self._largest = least_ratio, largest_ratio
+        self._clock = clock
+        self._last = clock()
+        self._count = 0.0
+        self._seconds = 0.0
+        self._credit = 0.0
+        self._size = (most or 0.0) * _BUCKET
+        self._room = self._size
+
+    def ratio(self) -> float:
+        """The ratio for a trace that begins now."""
+        now = self._clock()
+        passed, self._last = max(0.0, now - self._last), now
+        decay = exp(-passed / _WINDOW)
+        self._count = self._count * decay + 1
+        self._seconds = self._seconds * decay + passed
+        target = self.target
+        ratio = self._seconds * target / self._count
+        self._credit = min(
+            max(self._credit + passed * target, -_LONGEST_DEBT * target), _LONGEST_CREDIT * target
+        )
+        if target > 0:
+            ratio *= max(0.0, 1 + _STRENGTH * self._credit / target)
+        ratio = min(max(ratio, self._least), self._largest)
+        if self._most is not None:
+            self._room = min(self._size, self._room + passed * self._most)
+            ratio *= max(0.0, min(1.0, self._room / self._size)) if self._size else 0.0
+        self._credit -= ratio
+        return ratio
+
+    def kept(self) -> None:
+        """Note that the trace is kept."""
+        if self._most is not None:
+            self._room -= 1

@@ -1,0 +1,191 @@
+"""
+The sampler ``eai``: the parent's decision first, then rules, then one strategy for all else.
+
+A sampled parent is followed and its tracestate stays as it is, an unsampled one is followed too: a
+trace is kept as a whole. What is decided here is a threshold decision, and the threshold travels
+with the trace.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol
+
+from opentelemetry import trace
+from opentelemetry.sdk.trace.sampling import Decision, Sampler, SamplingResult
+from opentelemetry.trace import SpanKind, TraceState
+
+from eai_autotrace.sampling.rate import Rate
+from eai_autotrace.sampling.rules import Rule
+from eai_autotrace.sampling.threshold import LOW_BITS, threshold_of, with_threshold
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from opentelemetry.context import Context
+    from opentelemetry.trace import Link
+    from opentelemetry.util.types import Attributes
+
+    from eai_autotrace.config.sampling import RuleSetting
+
+    Start = Callable[[], Mapping[str, Any]]
+
+_EMPTY: Final = TraceState()
+
+
+class Root(NamedTuple):
+    """
+    The decision about a trace that begins.
+
+    Attributes:
+        is_sampled: Whether it is kept.
+        state: The tracestate that it begins with.
+        attributes: The first span's attributes, if a rule asked for them.
+    """
+
+    is_sampled: bool
+    state: TraceState
+    attributes: Mapping[str, Any] | None = None
+
+
+class Strategy(Protocol):
+    """What decides about traces that no rule decides about."""
+
+    def threshold(self) -> int:
+        """The threshold for a trace that begins now."""
+
+    def kept(self) -> None:
+        """Note that the trace is kept."""
+
+
+class Fixed:
+    """
+    Keeps a share of all traces.
+
+    Args:
+        ratio: The share, from 0 to 1.
+    """
+
+    def __init__(self, ratio: float) -> None:
+        self._threshold = threshold_of(ratio)
+
+    def threshold(self) -> int:
+        """The threshold, which is the same for all."""
+        return self._threshold
+
+    def kept(self) -> None:
+        """Nothing depends on what was kept."""
+
+
+class Adaptive:
+    """
+    Keeps so many traces a second.
+
+    Args:
+        rate: Gives the ratio for each trace.
+    """
+
+    def __init__(self, rate: Rate) -> None:
+        self._rate = rate
+
+    def threshold(self) -> int:
+        """The threshold for a trace that begins now."""
+        return threshold_of(self._rate.ratio())
+
+    def kept(self) -> None:
+        """Count the trace against the limit."""
+        self._rate.kept()
+
+
+class EaiSampler(Sampler):
+    """
+    Decides about traces that begin, and follows their callers in all others.
+
+    Args:
+        strategy: Decides where no rule does.
+        rules: The first one that matches decides.
+    """
+
+    def __init__(self, strategy: Strategy, rules: Sequence[RuleSetting] = ()) -> None:
+        self._strategy = strategy
+        self._rules = tuple((Rule(rule), _strategy_of(rule)) for rule in rules if not rule.is_dry)
+        self._described = f"EaiSampler{{{type(strategy).__name__}, {len(self._rules)} rules}}"
+
+    def decide_root(self, trace_id: int, name: str, kind: SpanKind, attributes: Start) -> Root:
+        """
+        Decide about a trace that begins.
+
+        Args:
+            trace_id: Its id, whose low 56 bits are random.
+            name: The first span's name.
+            kind: Its kind.
+            attributes: Gives its attributes; called at most once, and only if a rule needs them.
+        """
+        strategy, found = self._strategy, None
+        if self._rules:
+            known = _Once(attributes)
+            for rule, own in self._rules:
+                if rule.matches(name, kind, known):
+                    strategy = own
+                    break
+            found = known.found
+        threshold = strategy.threshold()
+        if trace_id & LOW_BITS < threshold:
+            return Root(False, _EMPTY, found)  # noqa: FBT003 - a tuple
+        strategy.kept()
+        return Root(True, _state_of(threshold), found)  # noqa: FBT003 - a tuple
+
+    def should_sample(  # noqa: PLR0913, PLR0917 - the SDK's
+        self,
+        parent_context: Context | None,
+        trace_id: int,
+        name: str,
+        kind: SpanKind | None = None,
+        attributes: Attributes = None,
+        links: Sequence[Link] | None = None,  # noqa: ARG002 - the SDK's
+        trace_state: TraceState | None = None,  # noqa: ARG002 - the SDK's; that of the parent counts
+    ) -> SamplingResult:
+        """Decide about any span, as the SDK's own tracers ask."""
+        parent = trace.get_current_span(parent_context).get_span_context()
+        if parent.is_valid:
+            decision = _decision(is_sampled=parent.trace_flags.sampled)
+            return SamplingResult(decision, attributes, parent.trace_state)
+        given = attributes or {}
+        found = self.decide_root(trace_id, name, kind or SpanKind.INTERNAL, lambda: given)
+        decision = _decision(is_sampled=found.is_sampled)
+        return SamplingResult(decision, attributes, found.state)
+
+    def get_description(self) -> str:
+        """The strategy and the number of rules."""
+        return self._described
+
+
+class _Once:
+    """Attributes that are worked out once, when they are first asked for."""
+
+    __slots__ = ("_make", "found")
+
+    def __init__(self, make: Start) -> None:
+        self._make = make
+        self.found: Mapping[str, Any] | None = None
+
+    def __call__(self) -> Mapping[str, Any]:
+        if self.found is None:
+            self.found = self._make() or {}
+        return self.found
+
+
+def _decision(*, is_sampled: bool) -> Decision:
+    return Decision.RECORD_AND_SAMPLE if is_sampled else Decision.DROP
+
+
+def _strategy_of(rule: RuleSetting) -> Strategy:
+    if rule.action == "tps":
+        return Adaptive(Rate(rule.value))
+    return Fixed({"drop": 0.0, "keep": 1.0}.get(rule.action, rule.value))
+
+
+# An adaptive ratio has few values at five digits, and the same one comes many times.
+@lru_cache(maxsize=1024)
+def _state_of(threshold: int) -> TraceState:
+    return with_threshold(None, threshold)

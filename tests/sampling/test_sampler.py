@@ -1,0 +1,202 @@
+"""The sampler ``eai``: parents first, then rules, then one strategy."""
+
+from __future__ import annotations
+
+import pytest
+from opentelemetry import trace
+from opentelemetry.context import Context
+from opentelemetry.sdk import trace as sdk
+from opentelemetry.sdk.trace.sampling import Decision
+from opentelemetry.trace import NonRecordingSpan, SpanContext, SpanKind, TraceFlags, TraceState
+
+from eai_autotrace._testing.recorder import SpanRecorder
+from eai_autotrace.config import Config
+from eai_autotrace.config.load import load
+from eai_autotrace.sampling.factory import make_eai_sampler
+from eai_autotrace.sampling.rules import template
+from eai_autotrace.sampling.sampler import EaiSampler, Fixed
+from eai_autotrace.sampling.threshold import threshold_in, threshold_of
+from eai_autotrace.spans.provider import TracerProvider
+
+VENDORS = TraceState([("vendor", "1"), ("ot", "th:8;rv:0123456789abcd")])
+
+
+def _rules(text):
+    return load({"OTEL_EAI_SAMPLING_RULES": text}).config.sampling_rules
+
+
+def _parent(*, sampled):
+    flags = TraceFlags(1 if sampled else 0)
+    context = SpanContext(1 << 100, 2, is_remote=True, trace_flags=flags, trace_state=VENDORS)
+    return trace.set_span_in_context(NonRecordingSpan(context), Context())
+
+
+@pytest.fixture(params=[TracerProvider, sdk.TracerProvider], ids=["ours", "the SDK's"])
+def tracer_of(request):
+    """Gives a tracer with a sampler, of our provider and of the SDK's."""
+
+    def tracer_of(sampler):
+        provider = request.param(sampler=sampler, shutdown_on_exit=False)
+        return provider.get_tracer("test"), SpanRecorder(provider)
+
+    return tracer_of
+
+
+@pytest.mark.parametrize("sampled", [True, False])
+@pytest.mark.parametrize("ratio", [0, 1])
+def test_a_parent_is_followed(tracer_of, sampled, ratio):
+    """
+    The parent decides, and its tracestate stays as it is, of other vendors and of `ot`.
+    """
+    tracer, spans = tracer_of(EaiSampler(Fixed(ratio), _rules("name=*:drop")))
+
+    span = tracer.start_span("child", _parent(sampled=sampled))
+    span.end()
+
+    assert span.is_recording() is False
+    assert [found["name"] for found in spans()] == ["child"] * sampled
+    assert span.get_span_context().trace_flags.sampled is sampled
+    assert span.get_span_context().trace_state == VENDORS
+
+
+def test_the_ratio_of_beginnings(tracer_of):
+    """
+    A share of traces is kept, each with its threshold, and all spans of a trace or none.
+    """
+    tracer, spans = tracer_of(EaiSampler(Fixed(0.25)))
+
+    for _ in range(2000):
+        with tracer.start_as_current_span("root", Context()) as root:
+            child = tracer.start_span("child")
+            child.end()
+        contexts = root.get_span_context(), child.get_span_context()
+        assert contexts[0].trace_flags.sampled is contexts[1].trace_flags.sampled
+        assert contexts[0].trace_state == contexts[1].trace_state
+        if contexts[0].trace_flags.sampled:
+            assert threshold_in(contexts[0].trace_state) == threshold_of(0.25)
+        else:
+            assert not contexts[0].trace_state
+
+    assert 400 < sum(span["name"] == "root" for span in spans()) < 600
+
+
+RULES = {
+    "url.path=/internal/*:drop": {"/internal/x": False, "/x": True},
+    "url.path=/orders/{id}:drop": {"/orders/7": False, "/orders/a": True},
+    "http.request.method=GET&url.path=/x:drop": {"/x": False, "/y": True},
+    "name=GET /x:drop": {"/x": False, "/y": True},
+    "kind=server:drop;url.path=*:keep": {"/x": False},
+    "url.path=/x:keep;kind=server:drop": {"/x": True, "/y": False},
+    "url.path=/x:ratio=0": {"/x": False, "/y": True},
+    "url.path=/x:tps=0;": {"/x": False, "/y": True},
+    "no.such=*:drop": {"/x": True},
+}
+
+
+@pytest.mark.parametrize("text", RULES)
+def test_rules(tracer_of, text):
+    """
+    The first rule that matches decides: by attributes, by the name, or by the kind.
+    """
+    tracer, spans = tracer_of(EaiSampler(Fixed(1), _rules(text)))
+
+    for path, kept in RULES[text].items():
+        attributes = {"url.path": path, "http.request.method": "GET"}
+        tracer.start_span(f"GET {path}", Context(), SpanKind.SERVER, attributes).end()
+        assert [span["attributes"] for span in spans()] == [attributes] * kept
+        spans.clear()
+
+
+def test_a_dry_rule_changes_nothing():
+    """
+    A rule of the file with `dry_run` decides nothing.
+    """
+    given = [{"match": {"name": "*"}, "action": "drop", "dry_run": True}]
+    config = Config(sampling_rules=load({}).config.sampling_rules)
+    assert config.sampling_rules == ()
+
+    from eai_autotrace.config.sampling import _rules as read
+
+    sampler = EaiSampler(Fixed(1), read(given))
+
+    assert sampler.should_sample(None, 1, "x").decision is Decision.RECORD_AND_SAMPLE
+
+
+@pytest.mark.parametrize(
+    "text", ["drop", "a=b", "=b:drop", "a=b:nothing", "a=b:ratio", "a=b:ratio=2", "a=b:tps=-1"]
+)
+def test_a_wrong_rule_is_one_line(text):
+    """
+    A wrong rule is told with the valid form, and none of them applies.
+    """
+    loaded = load({"OTEL_EAI_SAMPLING_RULES": f"name=x:drop;{text}"})
+
+    (problem,) = loaded.problems
+    assert loaded.config.sampling_rules == ()
+    assert problem.source == "OTEL_EAI_SAMPLING_RULES"
+    assert "expected attribute=pattern[&attribute=pattern...]:action" in problem.message
+
+
+PATHS = {
+    "/orders/7/items/12": "/orders/{id}/items/{id}",
+    "/users/0b5d9f5e-6f0a-4b5e-9d2f-0123456789ab": "/users/{id}",
+    "/commits/deadbeef01/x": "/commits/{id}/x",
+    "/facade/feedface": "/facade/feedface",
+    "/v1/models": "/v1/models",
+}
+
+
+@pytest.mark.parametrize("path", PATHS)
+def test_ids_in_paths(path):
+    """
+    Digits, UUIDs and long hexadecimal numbers are ids; words are none.
+    """
+    assert template(path) == PATHS[path]
+
+
+SETTINGS = {
+    "a ratio": ({"sampling_ratio": 0.0}, 0),
+    "no ratio": ({}, 50),
+    "a number a second": (
+        {"sampling_adaptive_enabled": True, "sampling_adaptive_max_ratio": 0.0},
+        0,
+    ),
+}
+
+
+@pytest.mark.parametrize("name", SETTINGS)
+def test_settings(name):
+    """
+    The sampler does as it is set.
+    """
+    settings, kept = SETTINGS[name]
+    sampler = make_eai_sampler(Config(**settings))
+
+    found = [sampler.decide_root(n << 50, "x", SpanKind.SERVER, dict) for n in range(50)]
+
+    assert sum(root.is_sampled for root in found) == kept
+
+
+def test_under_the_wrapper(run_python, otlp_receiver):
+    """
+    Rules and `OTEL_TRACES_SAMPLER=eai` take effect in a program under the wrapper.
+    """
+    code = """
+from opentelemetry import trace
+tracer = trace.get_tracer("x")
+print(type(trace.get_tracer_provider().sampler).__name__)
+for name in ("kept", "dropped"):
+    tracer.start_span(name).end()
+"""
+    for environ in ({"OTEL_TRACES_SAMPLER": "eai"}, {}):
+        otlp_receiver.clear()
+        done = run_python(
+            code,
+            wrapped=True,
+            OTEL_EAI_SAMPLING_RULES="name=dropped:drop",
+            OTEL_EXPORTER_OTLP_ENDPOINT=otlp_receiver.http_endpoint,
+            OTEL_SERVICE_NAME="app",
+            **environ,
+        )
+        assert (done.stdout, done.stderr) == ("EaiSampler\n", "")
+        assert [span.name for span in otlp_receiver.spans()] == ["kept"]
