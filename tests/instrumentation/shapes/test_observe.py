@@ -256,3 +256,22 @@ def test_instrumentors_share_one_observer(instrument, library):
     library.Client().get("none")
 
     assert seen == ["both", "one"]
+
+
+def test_what_cannot_be_prepared_is_observed(instrument, library, lenient):
+    """
+    Where the preparing raises, calls are observed all the same.
+    """
+    seen = []
+    instrument(
+        lambda module: Observe(
+            module,
+            "Client.get",
+            after=lambda _client, key: seen.append(key),
+            prepare=lambda *_: 1 / 0,
+        )
+    )
+
+    assert library.Client().get("a") == "a"
+
+    assert seen == ["a"]
