@@ -331,7 +331,7 @@ async def test_a_body_without_a_generator():
     body = wrap_body(Iterator(), Listener(), SyncBody, AsyncBody)
 
     assert await _read(body, "async") == ([b"ne", b"tw", b"rest"], None)
-    assert AsyncBody.closed == 0
+    assert Iterator.closed == 0
 
 
 async def test_a_cancelled_reader(get_both, spans):
@@ -399,15 +399,15 @@ def test_bodies_of_a_kind_have_a_class():
 
 
 @pytest.fixture
-def get_both(instrument, library):
-    """Sends a request whose end is left to what watches, and gives the body of its response."""
+def instrumentor(instrument):
+    """Traces requests whose end is left to what watches."""
 
     class Watching(Request):
         def returned(self, response):
             super().returned(response)
             ActiveBodyRequest.returned(self, response)
 
-    instrumentor = instrument(
+    return instrument(
         lambda module: StreamedRequest(
             module,
             "Client.get",
@@ -416,11 +416,15 @@ def get_both(instrument, library):
         )
     )
 
-    def get(body):
+
+@pytest.fixture
+def get_both(instrumentor, library):
+    """Sends such a request, and gives the body of its response."""
+
+    def get_both(body):
         return library.Client().get(Response(body)).body
 
-    get.undo = instrumentor.uninstrument
-    return get
+    return get_both
 
 
 @pytest.fixture(autouse=True)
@@ -505,10 +509,10 @@ def test_our_failure_to_watch_is_invisible(instrument, library, spans, lenient):
     assert (response.body, spans()) == ("no body", [_span()])
 
 
-def test_it_is_undone(get_both, spans):
+def test_it_is_undone(get_both, instrumentor, spans):
     """Without the instrumentor a body is the library's own; one from before still ends its span."""
     before, own = get_both(Parts(*CHUNKS)), Parts(*CHUNKS)
-    get_both.undo()
+    instrumentor.uninstrument()
 
     assert get_both(own) is own
     assert spans() == []
