@@ -183,13 +183,13 @@ class _Item:
 
     __slots__ = ("active",)
 
-    def __init__(self, active: ActiveOperation) -> None:
-        self.active = active
+    def __init__(self, active: ActiveProcess) -> None:
+        self.active: ActiveOperation = active
         active.step_in()
+        CURRENT.set(active)
 
     def end(self, error: BaseException | None = None) -> None:
-        active, self.active = self.active, NOOP
-        active.step_out()
+        active = self._leave()
         if error is None:
             _end(active)
         else:
@@ -197,9 +197,17 @@ class _Item:
 
     def __del__(self) -> None:
         # Also where it has ended: a message that was settled early is still current.
-        self.active.step_out()
-        if not self.active.ended:
-            self.active.abandon()
+        active = self._leave()
+        if not active.ended:
+            active.abandon()
+
+    def _leave(self) -> ActiveOperation:
+        """Restore the context from before; gives the processing, once."""
+        active, self.active = self.active, NOOP
+        active.step_out()
+        if CURRENT.get() is active:
+            CURRENT.set(None)
+        return active
 
 
 def _end_item(iterator: Any, error: BaseException | None = None) -> None:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final, cast
 
 from eai_autotrace.instrumentation.arguments import error_in
 from eai_autotrace.instrumentation.context import SPAN_KEY, attach, get_current
-from eai_autotrace.instrumentation.messaging.process import ActiveProcess, starter
+from eai_autotrace.instrumentation.messaging.process import CURRENT, ActiveProcess, starter
 from eai_autotrace.instrumentation.target import Target
 from eai_autotrace.patching.guard import guard, report
 
@@ -140,8 +140,13 @@ def _enter(manager: Any, message: Any, delivery: Delivery, start: Start) -> None
         begun = start((delivery, manager, message), {})
         if isinstance(begun, ActiveProcess):
             vars(manager)[_STAY] = _Stay(begun, is_own=True)
-    elif get_current().get(SPAN_KEY) is not processing.span:
+    elif not _is_inside(processing):
         vars(manager)[_STAY] = _Stay(processing, is_own=False)
+
+
+def _is_inside(processing: ActiveProcess) -> bool:
+    """Whether this code runs in the processing, maybe in a span of the application's below it."""
+    return CURRENT.get() is processing or get_current().get(SPAN_KEY) is processing.span
 
 
 def _leave(stay: _Stay | None, error: BaseException | None) -> None:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import wraps
 from typing import TYPE_CHECKING, Any
 
 from eai_autotrace.instrumentation.context import ROOT, attach, detach
 from eai_autotrace.instrumentation.target import Target
-from eai_autotrace.patching.guard import guard
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -37,7 +37,9 @@ class RootContext(Target):
                 return await patch.original(*args, **kwargs)
             finally:
                 if token is not None:
-                    with guard(f"leaving the context of {self.module} {self.path}"):
+                    # Closed in another context, as by the garbage collector, there is nothing to
+                    # restore.
+                    with suppress(Exception):
                         detach(token)
 
         return wrapper

@@ -12,6 +12,7 @@ from opentelemetry.trace import SpanKind
 from eai_autotrace.instrumentation import (
     ConsumerCallback,
     Delivery,
+    MessageIterator,
     Observe,
     ProcessBlock,
     ProcessBlockEnd,
@@ -19,6 +20,7 @@ from eai_autotrace.instrumentation import (
     settle,
 )
 from eai_autotrace.instrumentation.messaging import settlement
+from eai_autotrace.instrumentation.messaging.process import CURRENT
 from eai_autotrace.patching.guard import reporter
 
 NAME = "messaging.destination.name"
@@ -397,3 +399,56 @@ async def test_it_is_undone_for_a_message_that_is_processed(instrument, library,
     await enter()
 
     assert _name() is None
+
+
+@pytest.mark.parametrize("by", ["callback", "loop"])
+async def test_a_block_in_a_span_of_the_applications(instrument, library, fetched, spans, by):
+    """
+    Inside the processing, a span of the application's stays the current one in the block.
+    """
+    instrument(
+        *_targets(),
+        lambda module: MessageIterator(
+            module,
+            "Messages.__anext__",
+            lambda _, message: _describe(Delivery("orders"), None, message),
+        ),
+    )
+    message, tracer, seen = fetched(), trace.get_tracer("a test"), []
+
+    async def process(message):
+        with tracer.start_as_current_span("mine"):
+            async with message.process():
+                seen.append(_name())
+            seen.append(_name())
+
+    if by == "callback":
+        client = library.Client()
+        await client.subscribe(process)
+        await client.deliver(message)
+    else:
+        async for one in library.Messages(message):
+            await process(one)
+
+    assert seen == ["mine", "mine"]
+    assert [(span["name"], span["parent"]) for span in spans()] == [
+        ("process a", None),
+        ("mine", "process a"),
+    ]
+
+
+async def test_a_loop_leaves_nothing_current(instrument, library, fetched):
+    """
+    After a loop no processing is the current one, of callbacks and blocks either.
+    """
+    instrument(
+        lambda module: MessageIterator(
+            module,
+            "Messages.__anext__",
+            lambda _, message: _describe(Delivery("orders"), None, message),
+        ),
+    )
+    async for _ in library.Messages(fetched()):
+        assert CURRENT.get() is not None
+
+    assert (CURRENT.get(), _name()) == (None, None)

@@ -11,6 +11,7 @@ from opentelemetry import baggage, trace
 from opentelemetry.context import attach, detach
 
 from eai_autotrace.instrumentation import RootContext
+from eai_autotrace.patching.guard import reporter
 
 
 @pytest.fixture
@@ -110,3 +111,4 @@ def test_a_coroutine_that_is_closed_elsewhere(instrument, library, lenient):
     coroutine.close()
 
     assert inspect.getcoroutinestate(coroutine) == inspect.CORO_CLOSED
+    assert reporter.failures == {}
