@@ -40,12 +40,12 @@ class Root(NamedTuple):
     Attributes:
         is_sampled: Whether it is kept.
         state: The tracestate that it begins with.
-        attributes: The first span's attributes, if a rule asked for them.
+        attributes: Gives the first span's attributes, without working them out a second time.
     """
 
     is_sampled: bool
     state: TraceState
-    attributes: Mapping[str, Any] | None = None
+    attributes: Start
 
 
 class Strategy(Protocol):
@@ -121,19 +121,18 @@ class EaiSampler(Sampler):
             kind: Its kind.
             attributes: Gives its attributes; called at most once, and only if a rule needs them.
         """
-        strategy, found = self._strategy, None
+        strategy = self._strategy
         if self._rules:
-            known = _Once(attributes)
+            attributes = _Once(attributes)
             for rule, own in self._rules:
-                if rule.matches(name, kind, known):
+                if rule.matches(name, kind, attributes):
                     strategy = own
                     break
-            found = known.found
         threshold = strategy.threshold()
         if trace_id & LOW_BITS < threshold:
-            return Root(False, _EMPTY, found)  # noqa: FBT003 - a tuple
+            return Root(False, _EMPTY, attributes)  # noqa: FBT003 - a tuple
         strategy.kept()
-        return Root(True, _state_of(threshold), found)  # noqa: FBT003 - a tuple
+        return Root(True, _state_of(threshold), attributes)  # noqa: FBT003 - a tuple
 
     def should_sample(  # noqa: PLR0913, PLR0917 - the SDK's
         self,
@@ -163,16 +162,16 @@ class EaiSampler(Sampler):
 class _Once:
     """Attributes that are worked out once, when they are first asked for."""
 
-    __slots__ = ("_make", "found")
+    __slots__ = ("_found", "_make")
 
     def __init__(self, make: Start) -> None:
         self._make = make
-        self.found: Mapping[str, Any] | None = None
+        self._found: Mapping[str, Any] | None = None
 
     def __call__(self) -> Mapping[str, Any]:
-        if self.found is None:
-            self.found = self._make() or {}
-        return self.found
+        if self._found is None:
+            self._found = self._make() or {}
+        return self._found
 
 
 def _decision(*, is_sampled: bool) -> Decision:

@@ -70,10 +70,11 @@ class Span(sdk._Span):
             self._attributes, limits.max_span_attributes, limits.max_span_attribute_length
         )
 
-    def begin(self, start_time: int | None, parent_context: Context | None) -> None:
-        """Start it: once, by the tracer, which knows that nobody else has it yet."""
+    def begin(self, start_time: int | None, parent_context: Context | None) -> Span:
+        """Start it, and give it: once, by the tracer, which knows that nobody else has it yet."""
         self._start_time = time_ns() if start_time is None else start_time
         self._span_processor.on_start(self, parent_context=parent_context)
+        return self
 
     def end(self, end_time: int | None = None) -> None:
         """End it and hand it to the processors; later calls only warn."""

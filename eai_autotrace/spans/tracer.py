@@ -101,30 +101,28 @@ class Tracer(sdk.Tracer):
             attributes: Gives its attributes.
             links: Its links.
             start_time: When it started, in nanoseconds since 1970; ``None`` is now.
-            is_plain: Whether the attributes need no check: no lists, no ``None``.
+            is_plain: Whether the attributes have no lists and no ``None``.
         """
         if not self._tracer_config.is_enabled:
             return NonRecordingSpan(context=parent or api.INVALID_SPAN_CONTEXT)
         if parent is None or not parent.is_valid:
-            parent, state, random = None, NO_STATE, self._random_flag()
-            trace = self._new_trace_id()
+            parent, state = None, NO_STATE
+            trace, random = self._new_trace_id(), self._random_flag()
         else:
-            state, random = parent.trace_state, parent.trace_flags & _RANDOM
-            trace = parent.trace_id
+            state, trace = parent.trace_state, parent.trace_id
+            random = parent.trace_flags & _RANDOM
         if self._decide is None:
-            described = (name, context, parent, kind, attributes, links, start_time)
-            return self._start_asking(described, trace, random)
+            asked = (name, context, parent, kind, attributes, links, start_time)
+            return self._start_asking(asked, trace, random)
         if parent is None and self._decide_root is not None:
-            sampled, state, found = self._decide_root(trace, name, kind, attributes)
+            sampled, state, attributes = self._decide_root(trace, name, kind, attributes)
         else:
-            sampled, found = self._decide(parent, trace), None
+            sampled = self._decide(parent, trace)
         made = make_context(trace, self._new_span_id(), FLAGS[random | sampled], state)
         if not sampled:
             return NonRecordingSpan(made)
-        given = attributes() if found is None else found
-        span = self._make(name, made, parent, kind, given, links, is_plain=is_plain)
-        span.begin(start_time, context)
-        return span
+        span = self._make(name, made, parent, kind, attributes(), links, is_plain=is_plain)
+        return span.begin(start_time, context)
 
     def _start_asking(self, described: tuple[Any, ...], trace: int, random: int) -> api.Span:
         """Start a span of which a sampler decides that is not known here, or that is counted."""
@@ -139,8 +137,7 @@ class Tracer(sdk.Tracer):
             return NonRecordingSpan(made)
         span = self._make(name, made, parent, kind, result.attributes, links)
         span._sampler, span._record_end_metrics = self.sampler, ended
-        span.begin(start_time, context)
-        return span
+        return span.begin(start_time, context)
 
     def start_as_current_span(
         self,

@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from functools import wraps
 from typing import TYPE_CHECKING, Any, Final, cast
 
+from opentelemetry import trace
+
 from eai_autotrace.instrumentation.arguments import error_in
 from eai_autotrace.instrumentation.context import SPAN_KEY, attach, get_current
 from eai_autotrace.instrumentation.messaging.process import CURRENT, ActiveProcess, starter
@@ -146,7 +148,12 @@ def _enter(manager: Any, message: Any, delivery: Delivery, start: Start) -> None
 
 def _is_inside(processing: ActiveProcess) -> bool:
     """Whether this code runs in the processing, maybe in a span of the application's below it."""
-    return CURRENT.get() is processing or get_current().get(SPAN_KEY) is processing.span
+    span = trace.get_current_span()
+    if span is processing.span:
+        return True
+    # A task that was started in the processing may have left its context since.
+    is_same_trace = span.get_span_context().trace_id == processing.span.get_span_context().trace_id
+    return CURRENT.get() is processing and is_same_trace
 
 
 def _leave(stay: _Stay | None, error: BaseException | None) -> None:
