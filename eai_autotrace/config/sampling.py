@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from eai_autotrace.config.fields import setting
-from eai_autotrace.config.parse import FLAG, TEXT, Kind, number
+from eai_autotrace.config.parse import FLAG, TEXT, Kind, choice, integer, number
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -118,17 +118,33 @@ class SamplingSettings:
     )
     sampling_adaptive_target_tps: float | None = _sampling(
         None,
-        "With that, how many traces a second each process keeps on average. Default 10.",
+        "With that, how many traces a second are kept on average. Default 10.",
         number(0),
         variables=("OTEL_EAI_SAMPLING_TARGET_TPS",),
         yaml="otel.sampling.adaptive.target_tps",
     )
     sampling_adaptive_max_tps: float | None = _sampling(
         None,
-        "With that, how many traces a second each process keeps at most.",
+        "With that, how many traces a second are kept at most.",
         number(0),
         variables=("OTEL_EAI_SAMPLING_MAX_TPS",),
         yaml="otel.sampling.adaptive.max_tps",
+    )
+    sampling_scope: str = _sampling(
+        "host",
+        "Who keeps so many traces a second: each process (`process`), all processes of the service "
+        "on one host together (`host`), or the service, of which `OTEL_EAI_SAMPLING_REPLICAS` says "
+        "on how many hosts it runs (`service`).",
+        choice("process", "host", "service"),
+        variables=("OTEL_EAI_SAMPLING_SCOPE",),
+        yaml="otel.sampling.adaptive.scope",
+    )
+    sampling_replicas: int = _sampling(
+        1,
+        "On how many hosts, or in how many containers, the service runs.",
+        integer(1),
+        variables=("OTEL_EAI_SAMPLING_REPLICAS",),
+        yaml="otel.sampling.adaptive.replicas",
     )
     sampling_adaptive_base_ratio: float | None = _sampling(
         None,

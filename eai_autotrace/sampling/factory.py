@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import logging
+from functools import partial
 from typing import TYPE_CHECKING
 
 from eai_autotrace.config.process import configuration
-from eai_autotrace.sampling.rate import Rate
+from eai_autotrace.sampling.board import Board
+from eai_autotrace.sampling.rate import Rate, SharedRate
 from eai_autotrace.sampling.sampler import Adaptive, EaiSampler, Fixed
 
 if TYPE_CHECKING:
     from eai_autotrace.config import Config
     from eai_autotrace.sampling.sampler import Strategy
+
+_logger = logging.getLogger("eai_autotrace")
 
 
 def eai_sampler(_argument: str | None = None) -> EaiSampler:
@@ -20,20 +25,44 @@ def eai_sampler(_argument: str | None = None) -> EaiSampler:
 
 def make_eai_sampler(config: Config) -> EaiSampler:
     """The sampler under some settings."""
-    return EaiSampler(_strategy(config), config.sampling_rules)
+    return EaiSampler(_strategy(config), config.sampling_rules, partial(_shared, config))
 
 
 def _strategy(config: Config) -> Strategy:
     if not config.sampling_adaptive_enabled:
         return Fixed(1.0 if config.sampling_ratio is None else config.sampling_ratio)
-    return Adaptive(
-        Rate(
-            _given(config.sampling_adaptive_target_tps, 10.0),
-            config.sampling_adaptive_max_tps,
-            least_ratio=_given(config.sampling_adaptive_base_ratio, 0.0),
-            largest_ratio=_given(config.sampling_adaptive_max_ratio, 1.0),
-        )
+    hosts = _hosts(config)
+    most = config.sampling_adaptive_max_tps
+    rate = Rate(
+        _given(config.sampling_adaptive_target_tps, 10.0) / hosts,
+        None if most is None else most / hosts,
+        least_ratio=_given(config.sampling_adaptive_base_ratio, 0.0),
+        largest_ratio=_given(config.sampling_adaptive_max_ratio, 1.0),
     )
+    return Adaptive(_on_board(config, rate, ""))
+
+
+def _shared(config: Config, target: float, name: str) -> Rate | SharedRate:
+    """The rate of a rule."""
+    return _on_board(config, Rate(target / _hosts(config)), name)
+
+
+def _hosts(config: Config) -> int:
+    return config.sampling_replicas if config.sampling_scope == "service" else 1
+
+
+def _on_board(config: Config, rate: Rate, name: str) -> Rate | SharedRate:
+    """A rate that the processes of the service share, where they can and are to."""
+    if config.sampling_scope == "process":
+        return rate
+    try:
+        board = Board(f"{config.service_name}\0{name}")
+    except Exception as failure:  # noqa: BLE001 - no place for it: each process by itself
+        _logger.warning(
+            "OTEL_EAI_SAMPLING_SCOPE: %s; each process keeps so many traces by itself", failure
+        )
+        return rate
+    return SharedRate(rate, board)
 
 
 def _given(value: float | None, default: float) -> float:

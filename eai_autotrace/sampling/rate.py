@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from eai_autotrace.sampling.board import Board
+
 # Seconds over which the arrival rate is averaged: short, so that a burst is noticed at once.
 _WINDOW: Final = 0.1
 # The short window keeps too few where little comes: E[1/count] is more than 1/E[count]. What is
@@ -24,6 +26,9 @@ _LONGEST_DEBT: Final = 1.0
 _STRENGTH: Final = 2.0
 # Seconds of the limit that may be used up at once.
 _BUCKET: Final = 0.25
+# Seconds between looks at what other processes do, and over which one's own rate is averaged.
+_PUBLISHED: Final = 0.2
+_AVERAGED: Final = 1.0
 
 
 class Rate:
@@ -48,8 +53,8 @@ class Rate:
         largest_ratio: float = 1.0,
         clock: Callable[[], float] = monotonic,
     ) -> None:
-        self.target = target
-        self._most = most
+        self._target = self._whole_target = target
+        self._most = self._whole_most = most
         self._least, self._largest = least_ratio, largest_ratio
         self._clock = clock
         self._last = clock()
@@ -66,7 +71,7 @@ class Rate:
         decay = exp(-passed / _WINDOW)
         self._count = self._count * decay + 1
         self._seconds = self._seconds * decay + passed
-        target = self.target
+        target = self._target
         ratio = self._seconds * target / self._count
         self._credit = min(
             max(self._credit + passed * target, -_LONGEST_DEBT * target), _LONGEST_CREDIT * target
@@ -84,3 +89,48 @@ class Rate:
         """Note that the trace is kept."""
         if self._most is not None:
             self._room -= 1
+
+    def scale(self, share: float) -> None:
+        """Take a share of the target and of the limit: others take the rest."""
+        self._target = self._whole_target * share
+        if self._whole_most is not None:
+            self._most = self._whole_most * share
+            self._size = max(self._most * _BUCKET, 1.0)
+
+
+class SharedRate:
+    """
+    A rate whose target several processes share, each by what begins in it.
+
+    Args:
+        rate: The rate, with the target of all.
+        board: Where the processes tell each other how much begins in them.
+        clock: Gives seconds.
+    """
+
+    def __init__(self, rate: Rate, board: Board, *, clock: Callable[[], float] = monotonic) -> None:
+        self._rate = rate
+        self._board = board
+        self._clock = clock
+        self._came = 0
+        self._per_second = 0.0
+        self._since = clock()
+
+    def ratio(self) -> float:
+        """The ratio for a trace that begins now."""
+        self._came += 1
+        passed = self._clock() - self._since
+        if passed >= _PUBLISHED:
+            self._publish(passed)
+        return self._rate.ratio()
+
+    def kept(self) -> None:
+        """Note that the trace is kept."""
+        self._rate.kept()
+
+    def _publish(self, passed: float) -> None:
+        """Tell the others what has come, and take the share of it."""
+        weight = exp(-passed / _AVERAGED)
+        self._per_second = self._per_second * weight + self._came / passed * (1 - weight)
+        self._came, self._since = 0, self._clock()
+        self._rate.scale(self._board.share(self._per_second))

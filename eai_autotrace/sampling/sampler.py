@@ -27,7 +27,9 @@ if TYPE_CHECKING:
     from opentelemetry.util.types import Attributes
 
     from eai_autotrace.config.sampling import RuleSetting
+    from eai_autotrace.sampling.rate import SharedRate
 
+    MakeRate = Callable[[float, str], Rate | SharedRate]
     Start = Callable[[], Mapping[str, Any]]
 
 _EMPTY: Final = TraceState()
@@ -85,7 +87,7 @@ class Adaptive:
         rate: Gives the ratio for each trace.
     """
 
-    def __init__(self, rate: Rate) -> None:
+    def __init__(self, rate: Rate | SharedRate) -> None:
         self._rate = rate
 
     def threshold(self) -> int:
@@ -104,11 +106,19 @@ class EaiSampler(Sampler):
     Args:
         strategy: Decides where no rule does.
         rules: The first one that matches decides.
+        make_rate: Makes what a rule with ``tps`` asks for the ratio, from the number and the rule.
     """
 
-    def __init__(self, strategy: Strategy, rules: Sequence[RuleSetting] = ()) -> None:
+    def __init__(
+        self,
+        strategy: Strategy,
+        rules: Sequence[RuleSetting] = (),
+        make_rate: MakeRate = lambda target, _: Rate(target),
+    ) -> None:
         self._strategy = strategy
-        self._rules = tuple((Rule(rule), _strategy_of(rule)) for rule in rules if not rule.is_dry)
+        self._rules = tuple(
+            (Rule(rule), _strategy_of(rule, make_rate)) for rule in rules if not rule.is_dry
+        )
         self._described = f"EaiSampler{{{type(strategy).__name__}, {len(self._rules)} rules}}"
 
     def decide_root(self, trace_id: int, name: str, kind: SpanKind, attributes: Start) -> Root:
@@ -178,9 +188,9 @@ def _decision(*, is_sampled: bool) -> Decision:
     return Decision.RECORD_AND_SAMPLE if is_sampled else Decision.DROP
 
 
-def _strategy_of(rule: RuleSetting) -> Strategy:
+def _strategy_of(rule: RuleSetting, make_rate: MakeRate) -> Strategy:
     if rule.action == "tps":
-        return Adaptive(Rate(rule.value))
+        return Adaptive(make_rate(rule.value, rule.text))
     return Fixed({"drop": 0.0, "keep": 1.0}.get(rule.action, rule.value))
 
 
