@@ -150,6 +150,8 @@ def test_the_entry_points_load(installed):
                 f"eai_{path.stem}" for path in (ROOT / "instrumentors").glob("[!_]*.py")
             ),
             "opentelemetry_pre_instrument": ["eai"],
+            "opentelemetry_sampler": ["eai"],
+            "opentelemetry_traces_sampler": ["eai"],
         }.items()
         for name in names
     ]

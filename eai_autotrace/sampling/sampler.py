@@ -99,6 +99,41 @@ class Adaptive:
         self._rate.kept()
 
 
+class Decider:
+    """
+    What decides about some of the traces that begin, and how often it has.
+
+    Args:
+        text: The rule in compact form; empty for what decides where no rule does.
+        strategy: Gives the thresholds.
+        rule: Tells the traces it decides about; ``None`` for all that no rule matches.
+
+    Attributes:
+        kept: How many traces were kept.
+        dropped: How many were not. With a dry rule, how many it matched.
+        threshold: The last threshold.
+    """
+
+    def __init__(self, text: str, strategy: Strategy, rule: Rule | None = None) -> None:
+        self.text = text
+        self.strategy = strategy
+        self.rule = rule
+        self.kept = self.dropped = 0
+        self.threshold = 0
+
+    def decide(self, trace_id: int) -> bool:
+        """Whether a trace is kept."""
+        strategy = self.strategy
+        self.threshold = threshold = strategy.threshold()
+        # Python switches threads at calls and loops, so no count is lost in `+=`.
+        if trace_id & LOW_BITS < threshold:
+            self.dropped += 1
+            return False
+        self.kept += 1
+        strategy.kept()
+        return True
+
+
 class EaiSampler(Sampler):
     """
     Decides about traces that begin, and follows their callers in all others.
@@ -115,11 +150,16 @@ class EaiSampler(Sampler):
         rules: Sequence[RuleSetting] = (),
         make_rate: MakeRate = lambda target, _: Rate(target),
     ) -> None:
-        self._strategy = strategy
-        self._rules = tuple(
-            (Rule(rule), _strategy_of(rule, make_rate)) for rule in rules if not rule.is_dry
-        )
-        self._described = f"EaiSampler{{{type(strategy).__name__}, {len(self._rules)} rules}}"
+        self._deciders = _deciders(strategy, rules, make_rate)
+
+    @property
+    def deciders(self) -> tuple[Decider, ...]:
+        """The rules in their order, and last what decides where none does."""
+        return self._deciders
+
+    def take_over(self, other: EaiSampler) -> None:
+        """Decide as another sampler does, at once and in all threads; counts begin anew."""
+        self._deciders = other.deciders
 
     def decide_root(self, trace_id: int, name: str, kind: SpanKind, attributes: Start) -> Root:
         """
@@ -131,18 +171,19 @@ class EaiSampler(Sampler):
             kind: Its kind.
             attributes: Gives its attributes; called at most once, and only if a rule needs them.
         """
-        strategy = self._strategy
-        if self._rules:
+        *rules, decider = self._deciders
+        if rules:
             attributes = _Once(attributes)
-            for rule, own in self._rules:
+            for one in rules:
+                rule: Any = one.rule
                 if rule.matches(name, kind, attributes):
-                    strategy = own
-                    break
-        threshold = strategy.threshold()
-        if trace_id & LOW_BITS < threshold:
-            return Root(False, _EMPTY, attributes)  # noqa: FBT003 - a tuple
-        strategy.kept()
-        return Root(True, _state_of(threshold), attributes)  # noqa: FBT003 - a tuple
+                    if not rule.setting.is_dry:
+                        decider = one
+                        break
+                    one.dropped += 1
+        if decider.decide(trace_id):
+            return Root(True, _state_of(decider.threshold), attributes)  # noqa: FBT003 - a tuple
+        return Root(False, _EMPTY, attributes)  # noqa: FBT003 - a tuple
 
     def should_sample(  # noqa: PLR0913, PLR0917 - the SDK's
         self,
@@ -166,7 +207,8 @@ class EaiSampler(Sampler):
 
     def get_description(self) -> str:
         """The strategy and the number of rules."""
-        return self._described
+        *rules, last = self._deciders
+        return f"EaiSampler{{{type(last.strategy).__name__}, {len(rules)} rules}}"
 
 
 class _Once:
@@ -186,6 +228,13 @@ class _Once:
 
 def _decision(*, is_sampled: bool) -> Decision:
     return Decision.RECORD_AND_SAMPLE if is_sampled else Decision.DROP
+
+
+def _deciders(
+    strategy: Strategy, rules: Sequence[RuleSetting], make_rate: MakeRate
+) -> tuple[Decider, ...]:
+    by_rule = (Decider(rule.text, _strategy_of(rule, make_rate), Rule(rule)) for rule in rules)
+    return (*by_rule, Decider("", strategy))
 
 
 def _strategy_of(rule: RuleSetting, make_rate: MakeRate) -> Strategy:

@@ -158,7 +158,11 @@ SETTINGS = {
     "a ratio": ({"sampling_ratio": 0.0}, 0),
     "no ratio": ({}, 50),
     "a number a second": (
-        {"sampling_adaptive_enabled": True, "sampling_adaptive_max_ratio": 0.0},
+        {
+            "sampling_adaptive_enabled": True,
+            "sampling_adaptive_max_ratio": 0.0,
+            "sampling_scope": "process",
+        },
         0,
     ),
 }
