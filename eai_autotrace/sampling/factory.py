@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING
 
 from eai_autotrace.config.process import configuration
 from eai_autotrace.sampling.board import Board
+from eai_autotrace.sampling.deciders import Adaptive, Fixed
 from eai_autotrace.sampling.rate import Rate, SharedRate
-from eai_autotrace.sampling.sampler import Adaptive, EaiSampler, Fixed
+from eai_autotrace.sampling.sampler import EaiSampler
 
 if TYPE_CHECKING:
     from eai_autotrace.config import Config
-    from eai_autotrace.sampling.sampler import Strategy
+    from eai_autotrace.sampling.deciders import Strategy
 
 _logger = logging.getLogger("eai_autotrace")
 

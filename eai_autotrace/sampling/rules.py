@@ -6,16 +6,18 @@ import re
 from fnmatch import translate
 from typing import TYPE_CHECKING, Any, Final
 
+from opentelemetry.trace import SpanKind
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from opentelemetry.trace import SpanKind
-
     from eai_autotrace.config.sampling import RuleSetting
 
-    Matches = Callable[[str], object]
+    Fits = Callable[[str], bool]
+    Condition = Callable[[str, Callable[[], Mapping[str, Any]]], bool]
 
 _PATH: Final = "url.path"
+_WILD: Final = re.compile(r"[*?\[]")
 # Segments that are ids: digits, UUIDs, and hexadecimal of 8 digits or more with a digit among them.
 _ID: Final = re.compile(
     r"(?<=/)(?:\d+|[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}|(?=[a-f]*\d)[0-9a-f]{8,})(?=/|$)",
@@ -29,28 +31,34 @@ class Rule:
 
     Args:
         setting: The rule as it is set.
+
+    Attributes:
+        setting: The same.
+        kinds: The numbers of the kinds of spans that it may apply to.
     """
+
+    __slots__ = ("_conditions", "kinds", "setting")
 
     def __init__(self, setting: RuleSetting) -> None:
         self.setting = setting
-        self._conditions: tuple[tuple[str, Matches], ...] = tuple(
-            (key, re.compile(translate(pattern)).match) for key, pattern in setting.patterns.items()
+        of_kind = _fits(setting.patterns.get("kind", "*"))
+        self.kinds = frozenset(kind._value_ for kind in SpanKind if of_kind(kind.name.lower()))
+        self._conditions = tuple(
+            _condition(key, pattern) for key, pattern in setting.patterns.items() if key != "kind"
         )
 
-    def matches(
-        self, name: str, kind: SpanKind, attributes: Callable[[], Mapping[str, Any]]
-    ) -> bool:
+    def matches(self, name: str, attributes: Callable[[], Mapping[str, Any]]) -> bool:
         """
-        Whether it applies to a span.
+        Whether it applies to a span of one of its kinds.
 
         Args:
             name: The span's name.
-            kind: Its kind.
             attributes: Gives its attributes; called only if a condition needs one.
         """
-        return all(
-            _holds(key, matches, name, kind, attributes) for key, matches in self._conditions
-        )
+        for holds in self._conditions:  # noqa: SIM110 - `all` with a generator takes 0.5 us more
+            if not holds(name, attributes):
+                return False
+        return True
 
 
 def template(path: str) -> str:
@@ -58,19 +66,28 @@ def template(path: str) -> str:
     return _ID.sub("{id}", path)
 
 
-def _holds(
-    key: str,
-    matches: Matches,
-    name: str,
-    kind: SpanKind,
-    attributes: Callable[[], Mapping[str, Any]],
-) -> bool:
+def _condition(key: str, pattern: str) -> Condition:
+    fits = _fits(pattern)
     if key == "name":
-        return matches(name) is not None
-    if key == "kind":
-        return matches(kind.name.lower()) is not None
-    value = attributes().get(key)
-    if value is None:
-        return False
-    text = str(value)
-    return matches(text) is not None or (key == _PATH and matches(template(text)) is not None)
+        return lambda name, _attributes: fits(name)
+    has_ids = key == _PATH and "{id}" in pattern
+
+    def holds(_name: str, attributes: Callable[[], Mapping[str, Any]]) -> bool:
+        value = attributes().get(key)
+        if value is None:
+            return False
+        text = value if type(value) is str else str(value)
+        return fits(text) or (has_ids and fits(template(text)))
+
+    return holds
+
+
+def _fits(pattern: str) -> Fits:
+    """Whether a text is of a pattern; a regular expression takes four times as long as a prefix."""
+    prefix, rest = pattern[:-1], pattern[-1:]
+    if not _WILD.search(pattern):
+        return lambda text: text == pattern
+    if rest == "*" and not _WILD.search(prefix):
+        return lambda text: text.startswith(prefix)
+    match = re.compile(translate(pattern)).match
+    return lambda text: match(text) is not None

@@ -9,6 +9,7 @@ import time
 from pathlib import Path
 
 import pytest
+from opentelemetry.trace import SpanKind
 
 from eai_autotrace.config import Config
 from eai_autotrace.sampling.board import Board
@@ -148,7 +149,7 @@ def test_without_a_place_each_process_is_by_itself(monkeypatch, caplog):
 
     sampler = make_eai_sampler(Config(sampling_adaptive_enabled=True))
 
-    assert sampler.decide_root(1, "x", None, dict).is_sampled in {True, False}
+    assert sampler.decide_root(1, "x", SpanKind.SERVER, dict)[0] in {True, False}
     assert caplog.messages == [
         "OTEL_EAI_SAMPLING_SCOPE: /dev/shm/x is not this user's alone; each process keeps so many"
         " traces by itself"

@@ -9,7 +9,8 @@ from opentelemetry.trace import SpanKind
 
 from eai_autotrace.config.load import load
 from eai_autotrace.sampling.control import configure_sampler, get_sampling_stats
-from eai_autotrace.sampling.sampler import EaiSampler, Fixed
+from eai_autotrace.sampling.deciders import Fixed
+from eai_autotrace.sampling.sampler import EaiSampler
 from eai_autotrace.spans.provider import TracerProvider
 
 
@@ -48,8 +49,8 @@ def test_a_rule_on_trial_is_counted(monkeypatch):
     provider = TracerProvider(sampler=sampler, shutdown_on_exit=False)
     monkeypatch.setattr("opentelemetry.trace.get_tracer_provider", lambda: provider)
 
-    assert sampler.decide_root(1, "a", SpanKind.SERVER, dict).is_sampled
-    assert get_sampling_stats() == (("name=a:drop", 0, 1, 1), ("", 1, 0, 1))
+    assert sampler.decide_root(1, "a", SpanKind.SERVER, dict)[0]
+    assert get_sampling_stats() == (("name=a:drop", 0, 1, 0), ("", 1, 0, 1))
 
 
 def test_it_changes_at_once(tracer):
