@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import random
+import threading
+
 import pytest
 from opentelemetry import trace
 from opentelemetry.context import Context
@@ -12,11 +15,12 @@ from opentelemetry.trace import NonRecordingSpan, SpanContext, SpanKind, TraceFl
 from eai_autotrace._testing.recorder import SpanRecorder
 from eai_autotrace.config import Config
 from eai_autotrace.config.load import load
-from eai_autotrace.sampling.deciders import Fixed
+from eai_autotrace.sampling.deciders import Adaptive, Fixed
 from eai_autotrace.sampling.factory import make_eai_sampler
+from eai_autotrace.sampling.rate import Rate
 from eai_autotrace.sampling.rules import template
 from eai_autotrace.sampling.sampler import EaiSampler
-from eai_autotrace.sampling.threshold import threshold_in, threshold_of
+from eai_autotrace.sampling.threshold import randomness_of, threshold_in, threshold_of
 from eai_autotrace.spans.provider import TracerProvider
 
 VENDORS = TraceState([("vendor", "1"), ("ot", "th:8;rv:0123456789abcd")])
@@ -106,6 +110,32 @@ def test_rules(tracer_of, text):
         tracer.start_span(f"GET {path}", Context(), SpanKind.SERVER, attributes).end()
         assert [span["attributes"] for span in spans()] == [attributes] * kept
         spans.clear()
+
+
+def test_the_threshold_is_that_of_the_decision():
+    """
+    Among threads that decide at once, each kept trace tells the threshold by which it was kept.
+    """
+    sampler, wrong, kept = EaiSampler(Adaptive(Rate(5000))), [], []
+
+    def begin(seed):
+        chance = random.Random(seed)
+        for _ in range(3000):
+            number = chance.getrandbits(128)
+            is_sampled, state, _ = sampler.decide_root(number, "x", SpanKind.SERVER, dict)
+            if is_sampled:
+                kept.append(number)
+                if randomness_of(number) < threshold_in(state):
+                    wrong.append(number)
+
+    threads = [threading.Thread(target=begin, args=(seed,)) for seed in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert kept
+    assert wrong == []
 
 
 def test_a_dry_rule_changes_nothing():

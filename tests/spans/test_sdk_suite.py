@@ -35,12 +35,26 @@ def test_the_sdks_own_tests_pass(sdk_tests, tmp_path):
     """
     Every trace test of the installed SDK passes with our classes, but for what differs on purpose.
     """
+    found, done = _run(sdk_tests, tmp_path, "tests/trace")
+    collected, made = found["collected"], found["made"]
+    if found["failed"]:
+        # Some of theirs measure time, down to 100 ms: again, without the others.
+        found, done = _run(sdk_tests, tmp_path, *found["failed"])
+
+    assert (sorted(found["failed"]), done.returncode) == (sorted(DELIBERATE), bool(DELIBERATE)), (
+        done.stdout
+    )
+    assert min(collected, made) > 100
+
+
+def _run(sdk_tests, tmp_path, *tests):
+    """Runs tests of the SDK; gives their outcome and the finished process."""
     outcome = tmp_path / "outcome.json"
     options = ["-p", "lean_plugin", "-p", "no:cacheprovider", "-o", "addopts=", "--rootdir=."]
     path = [sdk_tests, Path(__file__).parent]
 
     done = subprocess.run(
-        [sys.executable, "-m", "pytest", "-q", *options, "tests/trace"],
+        [sys.executable, "-m", "pytest", "-q", *options, *tests],
         capture_output=True,
         check=False,
         cwd=sdk_tests,
@@ -55,8 +69,4 @@ def test_the_sdks_own_tests_pass(sdk_tests, tmp_path):
         timeout=300,
     )
 
-    found = json.loads(outcome.read_text())
-    assert (sorted(found["failed"]), done.returncode) == (sorted(DELIBERATE), bool(DELIBERATE)), (
-        done.stdout
-    )
-    assert min(found["collected"], found["made"]) > 100
+    return json.loads(outcome.read_text()), done
