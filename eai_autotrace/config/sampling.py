@@ -83,6 +83,14 @@ def _value(action: str, given: Any) -> float:
     return value
 
 
+def default_rules() -> tuple[RuleSetting, ...]:
+    """Rules for what asks whether a service is well, of which nobody wants traces."""
+    return _rules(
+        "kind=server&url.path=/health|/healthz|/health/*|/ready|/readyz|/readiness|/live|/livez"
+        "|/liveness|/metrics|/favicon.ico:drop"
+    )
+
+
 def _sampling(default: Any, description: str, kind: Kind = TEXT, **sources: Any) -> Any:
     return setting(default, description, kind, group=_GROUP, **sources)
 
@@ -91,6 +99,14 @@ def _sampling(default: Any, description: str, kind: Kind = TEXT, **sources: Any)
 class SamplingSettings:
     """Settings of sampling."""
 
+    sampling_default_rules: bool = _sampling(
+        True,  # noqa: FBT003 - a default is a default
+        "Whether the sampler `eai` drops requests for health, readiness, liveness, metrics and "
+        "favicons that no rule is for.",
+        FLAG,
+        variables=("OTEL_EAI_SAMPLING_DEFAULT_RULES",),
+        yaml="otel.sampling.default_rules",
+    )
     traces_sampler: str | None = _sampling(
         None,
         "A sampler by name: OpenTelemetry's, `eai`, or one of an installed package. Goes before "
@@ -163,8 +179,8 @@ class SamplingSettings:
     sampling_rules: tuple[RuleSetting, ...] = _sampling(
         (),
         "Rules for traces that begin here; the first one that matches the first span decides. A "
-        "pattern with `*` and `?` is for a whole attribute, for `name` or for `kind`; `url.path` "
-        "also matches with `{id}` in place of ids. In the file a rule may be a mapping with "
+        "pattern with `*` and `?`, or several with `|` between them, is for a whole attribute, for "
+        "`name` or for `kind`; `url.path` also matches with `{id}` in place of ids. In the file a rule may be a mapping with "
         "`match`, `action`, the action's number under its name, and `dry_run`.",
         Kind(_FORM, _rules),
         variables=("OTEL_EAI_SAMPLING_RULES",),

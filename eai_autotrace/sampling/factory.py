@@ -7,6 +7,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from eai_autotrace.config.process import configuration
+from eai_autotrace.config.sampling import default_rules
 from eai_autotrace.sampling.board import Board
 from eai_autotrace.sampling.deciders import Adaptive, Fixed
 from eai_autotrace.sampling.rate import Rate, SharedRate
@@ -26,7 +27,10 @@ def eai_sampler(_argument: str | None = None) -> EaiSampler:
 
 def make_eai_sampler(config: Config) -> EaiSampler:
     """The sampler under some settings."""
-    return EaiSampler(_strategy(config), config.sampling_rules, partial(_shared, config))
+    rules = config.sampling_rules
+    if config.sampling_default_rules:
+        rules = (*rules, *default_rules())
+    return EaiSampler(_strategy(config), rules, partial(_shared, config))
 
 
 def _strategy(config: Config) -> Strategy:

@@ -83,10 +83,20 @@ def _condition(key: str, pattern: str) -> Condition:
 
 
 def _fits(pattern: str) -> Fits:
-    """Whether a text is of a pattern; a regular expression takes four times as long as a prefix."""
+    """Whether a text is of a pattern, or of one of several with ``|`` between them."""
+    parts = pattern.split("|")
+    exact = frozenset(part for part in parts if not _WILD.search(part))
+    wild = tuple(_fits_wild(part) for part in parts if part not in exact)
+    if not wild:
+        return exact.__contains__
+    if len(parts) == 1:
+        return wild[0]
+    return lambda text: text in exact or any(fits(text) for fits in wild)
+
+
+def _fits_wild(pattern: str) -> Fits:
+    """The same for one pattern; a regular expression takes four times as long as a prefix."""
     prefix, rest = pattern[:-1], pattern[-1:]
-    if not _WILD.search(pattern):
-        return lambda text: text == pattern
     if rest == "*" and not _WILD.search(prefix):
         return lambda text: text.startswith(prefix)
     match = re.compile(translate(pattern)).match

@@ -62,7 +62,9 @@ def test_it_changes_at_once(tracer):
     configure_sampler(sampling_ratio=0.0)
     assert not tracer.start_span("c").is_recording()
 
-    configure_sampler(sampling_rules=_rules("name=c:keep"), sampling_ratio=0.0)
+    configure_sampler(
+        sampling_rules=_rules("name=c:keep"), sampling_ratio=0.0, sampling_default_rules=False
+    )
     assert tracer.start_span("c").is_recording()
     assert [stats.rule for stats in get_sampling_stats()] == ["name=c:keep", ""]
 

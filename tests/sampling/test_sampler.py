@@ -95,6 +95,8 @@ RULES = {
     "url.path=/x:ratio=0": {"/x": False, "/y": True},
     "url.path=/x:tps=0;": {"/x": False, "/y": True},
     "no.such=*:drop": {"/x": True},
+    "url.path=/x|/y|/z/*:drop": {"/x": False, "/y": False, "/z/1": False, "/z": True},
+    "url.path=/a?c|/[0]:drop": {"/abc": False, "/0": False, "/ac": True},
 }
 
 
@@ -166,6 +168,35 @@ def test_a_wrong_rule_is_one_line(text):
     assert loaded.config.sampling_rules == ()
     assert problem.source == "OTEL_EAI_SAMPLING_RULES"
     assert "expected attribute=pattern[&attribute=pattern...]:action" in problem.message
+
+
+HEALTH = {
+    "/health": False,
+    "/healthz": False,
+    "/health/ready": False,
+    "/metrics": False,
+    "/favicon.ico": False,
+    "/healthy-food": True,
+    "/livestream": True,
+    "/readings": True,
+}
+
+
+@pytest.mark.parametrize("path", HEALTH)
+def test_requests_for_health(path):
+    """
+    They are dropped by default, unless a rule keeps them, or the setting leaves that out; what only
+    begins like them is kept, and so is a client's request to another service.
+    """
+
+    def keeps(kind=SpanKind.SERVER, **settings):
+        sampler = make_eai_sampler(Config(**settings))
+        return sampler.decide_root(1, "GET", kind, lambda: {"url.path": path})[0]
+
+    assert keeps() is HEALTH[path]
+    assert keeps(sampling_default_rules=False)
+    assert keeps(sampling_rules=_rules("url.path=/*:keep"))
+    assert keeps(SpanKind.CLIENT)
 
 
 PATHS = {
