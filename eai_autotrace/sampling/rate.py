@@ -1,9 +1,9 @@
 """
 Ratios that keep so many traces a second, whatever comes.
 
-The arrival rate is estimated with exponentially decaying weights, after Ertl's consistent
-rate-limiting sampler (https://arxiv.org/abs/2107.07703, section 5). Every ratio depends on what came
-before alone, never on the trace it decides about: so counts that are adjusted by it are unbiased.
+The arrival rate is estimated with exponentially decaying weights, as the consistent rate-limiting
+sampler of OpenTelemetry Java does, by O. Ertl. A ratio never depends on the id of the trace it is
+for: so counts that are adjusted by it are unbiased.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 # Seconds over which the arrival rate is averaged: short, so that a burst is noticed at once.
 _WINDOW: Final = 0.1
-# The short window keeps too few where little comes: E[1/count] is more than 1/E[count]. What is
+# The estimate counts the new trace, so where few come it is too high and too few are kept. What is
 # missing after a while is made up for, within these limits in seconds of the target.
 _LONGEST_CREDIT: Final = 0.3
 _LONGEST_DEBT: Final = 1.0
