@@ -372,7 +372,7 @@ def test_imports_run_one_way():
         "config": {"config"},
         "instrumentation": {"config", "instrumentation", "patching", "semconv"},
         "instrumentors": {"config", "instrumentors", "instrumentation", "patching", "semconv"},
-        "sampling": {"config", "sampling"},
+        "sampling": {"config", "patching", "sampling"},
         "spans": {"patching", "spans"},
         "export": {"export", "patching"},
         "boot": {

@@ -73,13 +73,8 @@ class Board:
             _SLOT.pack_into(
                 self._memory, self._slot * _SIZE, self._pid, self._token, now, max(0.0, rate)
             )
-        others = sum(
-            other
-            for slot in range(_SLOTS)
-            if slot != self._slot
-            for other in (self._rate_in(slot, now),)
-            if other is not None
-        )
+        rates = (self._rate_in(slot, now) for slot in range(_SLOTS) if slot != self._slot)
+        others = sum(other for other in rates if other is not None)
         # One more of each: a process where nothing came lately has a share, too.
         return (rate + 1) / (rate + others + 1)
 

@@ -1,8 +1,8 @@
-"""What decides about the traces that begin: strategies, and rules with strategies of their own."""
+"""What decides about the traces that begin: rules in their order, and one ratio for all else."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 from opentelemetry.trace import SpanKind
 
@@ -15,56 +15,8 @@ if TYPE_CHECKING:
     from eai_autotrace.config.sampling import RuleSetting
     from eai_autotrace.sampling.rate import Rate, SharedRate
 
+    Ratio = float | Rate | SharedRate
     MakeRate = Callable[[float, str], Rate | SharedRate]
-
-
-class Strategy(Protocol):
-    """What decides about traces that no rule decides about."""
-
-    def threshold(self) -> int:
-        """The threshold for a trace that begins now."""
-
-    def kept(self) -> None:
-        """Note that the trace is kept."""
-
-
-class Fixed:
-    """
-    Keeps a share of all traces.
-
-    Args:
-        ratio: The share, from 0 to 1.
-    """
-
-    def __init__(self, ratio: float) -> None:
-        self._threshold = threshold_of(ratio)
-
-    def threshold(self) -> int:
-        """The threshold, which is the same for all."""
-        return self._threshold
-
-    def kept(self) -> None:
-        """Nothing depends on what was kept."""
-
-
-class Adaptive:
-    """
-    Keeps so many traces a second.
-
-    Args:
-        rate: Gives the ratio for each trace.
-    """
-
-    def __init__(self, rate: Rate | SharedRate) -> None:
-        self._rate = rate
-
-    def threshold(self) -> int:
-        """The threshold for a trace that begins now."""
-        return threshold_of(self._rate.ratio())
-
-    def kept(self) -> None:
-        """Count the trace against the limit."""
-        self._rate.kept()
 
 
 class Decider:
@@ -73,7 +25,7 @@ class Decider:
 
     Args:
         text: The rule in compact form; empty for what decides where no rule does.
-        strategy: Gives the thresholds.
+        ratio: The share that is kept, or what gives it for each trace.
         rule: Tells the traces it decides about; ``None`` for all that no rule matches.
 
     Attributes:
@@ -82,27 +34,29 @@ class Decider:
         threshold: The last threshold.
     """
 
-    def __init__(self, text: str, strategy: Strategy, rule: Rule | None = None) -> None:
+    def __init__(self, text: str, ratio: Ratio, rule: Rule | None = None) -> None:
         self.text = text
-        self.strategy = strategy
         self.rule = rule
         self.kept = self.dropped = 0
-        is_fixed = isinstance(strategy, Fixed)
-        self.threshold = strategy.threshold() if is_fixed else 0
-        self._changing = None if is_fixed else strategy
+        self.threshold = 0
+        self._rate: Rate | SharedRate | None = None
+        if isinstance(ratio, (int, float)):
+            self.threshold = threshold_of(ratio)
+        else:
+            self._rate = ratio
 
     def decide(self, trace_id: int) -> int | None:
         """The threshold by which a trace is kept; ``None`` if it is not."""
-        strategy, threshold = self._changing, self.threshold
-        if strategy is not None:
-            self.threshold = threshold = strategy.threshold()
+        rate, threshold = self._rate, self.threshold
+        if rate is not None:
+            self.threshold = threshold = threshold_of(rate.ratio())
         # Python switches threads at calls and loops, so no count is lost in `+=`.
         if trace_id & LOW_BITS < threshold:
             self.dropped += 1
             return None
         self.kept += 1
-        if strategy is not None:
-            strategy.kept()
+        if rate is not None:
+            rate.kept()
         return threshold
 
 
@@ -111,30 +65,25 @@ class Plan:
     What decides, in order; replaced as a whole.
 
     Args:
-        deciders: Those with rules, and last the one without.
+        ratio: The share that is kept where no rule decides, or what gives it for each trace.
+        rules: The rules.
+        make_rate: Makes what a rule with ``tps`` asks for the ratio, from the number and the rule.
     """
 
-    def __init__(self, deciders: tuple[Decider, ...]) -> None:
-        self.deciders = deciders
-        self.last = deciders[-1]
+    def __init__(self, ratio: Ratio, rules: Sequence[RuleSetting], make_rate: MakeRate) -> None:
+        self.last = Decider("", ratio)
+        by_rule = [Decider(rule.text, _ratio_of(rule, make_rate), Rule(rule)) for rule in rules]
+        self.deciders = (*by_rule, self.last)
         # By the kind's number: an enumeration's hash is Python.
         self.by_kind = {
             kind._value_: tuple(
-                (one.rule, one) for one in deciders if one.rule and kind._value_ in one.rule.kinds
+                (one.rule, one) for one in by_rule if one.rule and kind._value_ in one.rule.kinds
             )
             for kind in SpanKind
         }
 
 
-def deciders_of(
-    strategy: Strategy, rules: Sequence[RuleSetting], make_rate: MakeRate
-) -> tuple[Decider, ...]:
-    """One for each rule, and one for all else."""
-    by_rule = (Decider(rule.text, _strategy_of(rule, make_rate), Rule(rule)) for rule in rules)
-    return (*by_rule, Decider("", strategy))
-
-
-def _strategy_of(rule: RuleSetting, make_rate: MakeRate) -> Strategy:
+def _ratio_of(rule: RuleSetting, make_rate: MakeRate) -> Ratio:
     if rule.action == "tps":
-        return Adaptive(make_rate(rule.value, rule.text))
-    return Fixed({"drop": 0.0, "keep": 1.0}.get(rule.action, rule.value))
+        return make_rate(rule.value, rule.text)
+    return {"drop": 0.0, "keep": 1.0}.get(rule.action, rule.value)

@@ -9,13 +9,12 @@ from typing import TYPE_CHECKING
 from eai_autotrace.config.process import configuration
 from eai_autotrace.config.sampling import default_rules
 from eai_autotrace.sampling.board import Board
-from eai_autotrace.sampling.deciders import Adaptive, Fixed
 from eai_autotrace.sampling.rate import Rate, SharedRate
 from eai_autotrace.sampling.sampler import EaiSampler
 
 if TYPE_CHECKING:
     from eai_autotrace.config import Config
-    from eai_autotrace.sampling.deciders import Strategy
+    from eai_autotrace.sampling.deciders import Ratio
 
 _logger = logging.getLogger("eai_autotrace")
 
@@ -30,12 +29,13 @@ def make_eai_sampler(config: Config) -> EaiSampler:
     rules = config.sampling_rules
     if config.sampling_default_rules:
         rules = (*rules, *default_rules())
-    return EaiSampler(_strategy(config), rules, partial(_shared, config))
+    return EaiSampler(_ratio(config), rules, partial(_shared, config))
 
 
-def _strategy(config: Config) -> Strategy:
+def _ratio(config: Config) -> Ratio:
+    """The share that is kept where no rule decides, or what gives it for each trace."""
     if not config.sampling_adaptive_enabled:
-        return Fixed(1.0 if config.sampling_ratio is None else config.sampling_ratio)
+        return _given(config.sampling_ratio, 1.0)
     hosts = _hosts(config)
     most = config.sampling_adaptive_max_tps
     rate = Rate(
@@ -44,7 +44,7 @@ def _strategy(config: Config) -> Strategy:
         least_ratio=_given(config.sampling_adaptive_base_ratio, 0.0),
         largest_ratio=_given(config.sampling_adaptive_max_ratio, 1.0),
     )
-    return Adaptive(_on_board(config, rate, ""))
+    return _on_board(config, rate, "")
 
 
 def _shared(config: Config, target: float, name: str) -> Rate | SharedRate:

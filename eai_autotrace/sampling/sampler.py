@@ -1,5 +1,5 @@
 """
-The sampler ``eai``: the parent's decision first, then rules, then one strategy for all else.
+The sampler ``eai``: the parent's decision first, then rules, then one ratio for all else.
 
 A sampled parent is followed and its tracestate stays as it is, an unsampled one is followed too: a
 trace is kept as a whole. What is decided here is a threshold decision, and the threshold travels
@@ -8,16 +8,16 @@ with the trace.
 
 from __future__ import annotations
 
-from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final
 
 from opentelemetry import trace
 from opentelemetry.sdk.trace.sampling import Decision, Sampler, SamplingResult
 from opentelemetry.trace import SpanKind, TraceState
 
-from eai_autotrace.sampling.deciders import Plan, deciders_of
+from eai_autotrace.patching.guard import report
+from eai_autotrace.sampling.deciders import Plan
 from eai_autotrace.sampling.rate import Rate
-from eai_autotrace.sampling.threshold import with_threshold
+from eai_autotrace.sampling.threshold import state_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from opentelemetry.util.types import Attributes
 
     from eai_autotrace.config.sampling import RuleSetting
-    from eai_autotrace.sampling.deciders import Decider, MakeRate, Strategy
+    from eai_autotrace.sampling.deciders import Decider, MakeRate, Ratio
 
     Start = Callable[[], Mapping[str, Any]]
     Root = tuple[bool, TraceState, Start]
@@ -40,18 +40,18 @@ class EaiSampler(Sampler):
     Decides about traces that begin, and follows their callers in all others.
 
     Args:
-        strategy: Decides where no rule does.
+        ratio: The share that is kept where no rule decides, or what gives it for each trace.
         rules: The first one that matches decides.
         make_rate: Makes what a rule with ``tps`` asks for the ratio, from the number and the rule.
     """
 
     def __init__(
         self,
-        strategy: Strategy,
+        ratio: Ratio,
         rules: Sequence[RuleSetting] = (),
         make_rate: MakeRate = lambda target, _: Rate(target),
     ) -> None:
-        self._plan = Plan(deciders_of(strategy, rules, make_rate))
+        self._plan = Plan(ratio, rules, make_rate)
 
     @property
     def deciders(self) -> tuple[Decider, ...]:
@@ -76,6 +76,14 @@ class EaiSampler(Sampler):
             Whether it is kept, the tracestate that it begins with, and what gives the attributes
             without working them out a second time.
         """
+        try:
+            return self._decide_root(trace_id, name, kind, attributes)
+        except Exception as failure:  # noqa: BLE001 - the boundary: this runs in `start_span`
+            report("sampling", failure)
+            # Kept without a threshold: how likely that was is not known.
+            return True, _EMPTY, attributes
+
+    def _decide_root(self, trace_id: int, name: str, kind: SpanKind, attributes: Start) -> Root:
         plan = self._plan
         decider = plan.last
         rules = plan.by_kind[kind._value_]
@@ -91,7 +99,7 @@ class EaiSampler(Sampler):
         # Plain tuples: a named one takes 0.3 us more.
         if threshold is None:
             return False, _EMPTY, attributes
-        return True, _state_of(threshold), attributes
+        return True, state_of(threshold), attributes
 
     def should_sample(  # noqa: PLR0913, PLR0917 - the SDK's
         self,
@@ -115,9 +123,8 @@ class EaiSampler(Sampler):
         return SamplingResult(_decision(is_sampled=is_sampled), attributes, state)
 
     def get_description(self) -> str:
-        """The strategy and the number of rules."""
-        *rules, last = self.deciders
-        return f"EaiSampler{{{type(last.strategy).__name__}, {len(rules)} rules}}"
+        """The sampler and the number of its rules."""
+        return f"EaiSampler{{{len(self.deciders) - 1} rules}}"
 
 
 class _Once:
@@ -137,9 +144,3 @@ class _Once:
 
 def _decision(*, is_sampled: bool) -> Decision:
     return Decision.RECORD_AND_SAMPLE if is_sampled else Decision.DROP
-
-
-# An adaptive ratio has few values at five digits, and the same one comes many times.
-@lru_cache(maxsize=1024)
-def _state_of(threshold: int) -> TraceState:
-    return with_threshold(None, threshold)

@@ -117,15 +117,14 @@ class Consuming:
             known.name,
             SpanKind.CONSUMER,
             partial(attributes_of, message, known),
-            context if self._continues else without_span(context),
-            links_of(producer_of(context)),
-            known.metric_values,
-            _EXCEPTION,
-            None,
-            channel,
-            None if is_settled else message.delivery_tag,
-            queue,
-            _AUTOMATIC if is_settled else None,
+            parent=context if self._continues else without_span(context),
+            links=links_of(producer_of(context)),
+            metric_values=known.metric_values,
+            exception=_EXCEPTION,
+            channel=channel,
+            tag=None if is_settled else message.delivery_tag,
+            queue=queue,
+            settlement=_AUTOMATIC if is_settled else None,
         )
 
     def get(self, queue: Any, **_: object) -> Operation | None:

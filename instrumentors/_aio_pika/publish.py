@@ -130,12 +130,9 @@ class Publishing:
             known.name,
             SpanKind.PRODUCER,
             partial(_attributes, known, message, size),
-            None,
-            () if created is None else (Link(created),),
-            known.metric_values,
-            None,
-            None,
-            is_private,
+            links=() if created is None else (Link(created),),
+            metric_values=known.metric_values,
+            is_private=is_private,
         )
 
 

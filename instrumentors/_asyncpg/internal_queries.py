@@ -34,12 +34,12 @@ class Quiet:
             Observe("asyncpg.pool", "PoolConnectionHolder.release", self._release),
             Observe(_CONNECTION, "Connection.reset", self._reset),
             Observe(_CONNECTION, "Connection._reset", self._reset),
-            # Asks a server whether it is the primary.
+            # Asks a server whether it is one to use, by ``target_session_attrs``.
             Observe("asyncpg.connect_utils", "_can_use_connection", self._check),
             # COPY prepares a statement, and has the server quote arguments.
             Observe(_CONNECTION, "Connection.copy_from_query", self._copy),
             Observe(_CONNECTION, "Connection.copy_records_to_table", self._copy),
-            # SQLAlchemy asks a server for its version, and a connection whether it is alive.
+            # SQLAlchemy's first questions to a server, and whether a connection is alive.
             Observe(f"{_SQLALCHEMY}.base", "PGDialect.initialize", self._initialize),
             Observe(f"{_SQLALCHEMY}.asyncpg", "PGDialect_asyncpg.do_ping", self._ping),
         )

@@ -9,7 +9,6 @@ from opentelemetry.trace import SpanKind
 
 from eai_autotrace.config.load import load
 from eai_autotrace.sampling.control import configure_sampler, get_sampling_stats
-from eai_autotrace.sampling.deciders import Fixed
 from eai_autotrace.sampling.sampler import EaiSampler
 from eai_autotrace.spans.provider import TracerProvider
 
@@ -21,7 +20,7 @@ def _rules(text):
 @pytest.fixture
 def tracer(monkeypatch):
     """A tracer of the global provider, whose sampler is `eai`."""
-    sampler = EaiSampler(Fixed(1), _rules("name=a:drop; name=b:ratio=0.5"))
+    sampler = EaiSampler(1, _rules("name=a:drop; name=b:ratio=0.5"))
     provider = TracerProvider(sampler=sampler, shutdown_on_exit=False)
     monkeypatch.setattr("opentelemetry.trace.get_tracer_provider", lambda: provider)
     return provider.get_tracer("test")
@@ -45,7 +44,7 @@ def test_a_rule_on_trial_is_counted(monkeypatch):
     A dry rule tells how many it has matched, and decides nothing.
     """
     (rule,) = _rules("name=a:drop")
-    sampler = EaiSampler(Fixed(1), [rule._replace(is_dry=True)])
+    sampler = EaiSampler(1, [rule._replace(is_dry=True)])
     provider = TracerProvider(sampler=sampler, shutdown_on_exit=False)
     monkeypatch.setattr("opentelemetry.trace.get_tracer_provider", lambda: provider)
 

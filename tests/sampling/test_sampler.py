@@ -15,12 +15,11 @@ from opentelemetry.trace import NonRecordingSpan, SpanContext, SpanKind, TraceFl
 from eai_autotrace._testing.recorder import SpanRecorder
 from eai_autotrace.config import Config
 from eai_autotrace.config.load import load
-from eai_autotrace.sampling.deciders import Adaptive, Fixed
 from eai_autotrace.sampling.factory import make_eai_sampler
 from eai_autotrace.sampling.rate import Rate
 from eai_autotrace.sampling.rules import template
 from eai_autotrace.sampling.sampler import EaiSampler
-from eai_autotrace.sampling.threshold import randomness_of, threshold_in, threshold_of
+from eai_autotrace.sampling.threshold import LOW_BITS, state_of, threshold_of
 from eai_autotrace.spans.provider import TracerProvider
 
 VENDORS = TraceState([("vendor", "1"), ("ot", "th:8;rv:0123456789abcd")])
@@ -28,6 +27,10 @@ VENDORS = TraceState([("vendor", "1"), ("ot", "th:8;rv:0123456789abcd")])
 
 def _rules(text):
     return load({"OTEL_EAI_SAMPLING_RULES": text}).config.sampling_rules
+
+
+def _threshold_in(state):
+    return int(state["ot"].removeprefix("th:").ljust(14, "0"), 16)
 
 
 def _parent(*, sampled):
@@ -53,7 +56,7 @@ def test_a_parent_is_followed(tracer_of, sampled, ratio):
     """
     The parent decides, and its tracestate stays as it is, of other vendors and of `ot`.
     """
-    tracer, spans = tracer_of(EaiSampler(Fixed(ratio), _rules("name=*:drop")))
+    tracer, spans = tracer_of(EaiSampler(ratio, _rules("name=*:drop")))
 
     span = tracer.start_span("child", _parent(sampled=sampled))
     span.end()
@@ -68,7 +71,7 @@ def test_the_ratio_of_beginnings(tracer_of):
     """
     A share of traces is kept, each with its threshold, and all spans of a trace or none.
     """
-    tracer, spans = tracer_of(EaiSampler(Fixed(0.25)))
+    tracer, spans = tracer_of(EaiSampler(0.25))
 
     for _ in range(2000):
         with tracer.start_as_current_span("root", Context()) as root:
@@ -78,7 +81,7 @@ def test_the_ratio_of_beginnings(tracer_of):
         assert contexts[0].trace_flags.sampled is contexts[1].trace_flags.sampled
         assert contexts[0].trace_state == contexts[1].trace_state
         if contexts[0].trace_flags.sampled:
-            assert threshold_in(contexts[0].trace_state) == threshold_of(0.25)
+            assert contexts[0].trace_state == state_of(threshold_of(0.25))
         else:
             assert not contexts[0].trace_state
 
@@ -105,7 +108,7 @@ def test_rules(tracer_of, text):
     """
     The first rule that matches decides: by attributes, by the name, or by the kind.
     """
-    tracer, spans = tracer_of(EaiSampler(Fixed(1), _rules(text)))
+    tracer, spans = tracer_of(EaiSampler(1, _rules(text)))
 
     for path, kept in RULES[text].items():
         attributes = {"url.path": path, "http.request.method": "GET"}
@@ -118,7 +121,7 @@ def test_the_threshold_is_that_of_the_decision():
     """
     Among threads that decide at once, each kept trace tells the threshold by which it was kept.
     """
-    sampler, wrong, kept = EaiSampler(Adaptive(Rate(5000))), [], []
+    sampler, wrong, kept = EaiSampler(Rate(5000)), [], []
 
     def begin(seed):
         chance = random.Random(seed)
@@ -127,7 +130,7 @@ def test_the_threshold_is_that_of_the_decision():
             is_sampled, state, _ = sampler.decide_root(number, "x", SpanKind.SERVER, dict)
             if is_sampled:
                 kept.append(number)
-                if randomness_of(number) < threshold_in(state):
+                if number & LOW_BITS < _threshold_in(state):
                     wrong.append(number)
 
     threads = [threading.Thread(target=begin, args=(seed,)) for seed in range(4)]
@@ -150,7 +153,7 @@ def test_a_dry_rule_changes_nothing():
 
     from eai_autotrace.config.sampling import _rules as read
 
-    sampler = EaiSampler(Fixed(1), read(given))
+    sampler = EaiSampler(1, read(given))
 
     assert sampler.should_sample(None, 1, "x").decision is Decision.RECORD_AND_SAMPLE
 
@@ -168,6 +171,23 @@ def test_a_wrong_rule_is_one_line(text):
     assert loaded.config.sampling_rules == ()
     assert problem.source == "OTEL_EAI_SAMPLING_RULES"
     assert "expected attribute=pattern[&attribute=pattern...]:action" in problem.message
+
+
+@pytest.mark.usefixtures("lenient")
+def test_our_failure_is_invisible(tracer_of):
+    """
+    Whatever of ours raises, or the application has as attributes, the span begins, and is kept
+    without a threshold, as nobody knows how likely that was.
+    """
+    failing = EaiSampler(Rate("no number"))
+    tracer, _ = tracer_of(failing)
+
+    span = tracer.start_span("root", Context())
+
+    assert span.get_span_context().trace_flags.sampled
+    assert not span.get_span_context().trace_state
+    rules = EaiSampler(1.0, _rules("url.path=/x:drop"))
+    assert rules.decide_root(1, "x", SpanKind.SERVER, lambda: ["odd"])[0]
 
 
 HEALTH = {

@@ -51,10 +51,10 @@ class ResponseSettings:
     Attributes:
         describe: Gets the ASGI message; gives attributes.
         extend: Gets the operation; gives headers to add to the response.
-        hook: The user's function, called with the span and the ASGI message.
+        hook: The user's function, called with the span, the ASGI scope and the message.
         is_traced_in_parts: Whether each part that is sent or received is a span.
         are_sizes_measured: Whether a metric wants the sizes of bodies.
-        known_exceptions: What exceptions mean that end a request.
+        known_exceptions: Exceptions that end a request without being its failure.
     """
 
     describe: Callable[[Message], Mapping[str, Any]] | None = None
@@ -97,7 +97,7 @@ class HttpRequest(ServerOperation):
             self._receive, self._send = receive, send
             return self.receive, self.send_unrecorded
         if self.responses.hook is not None:
-            # Only for a recorded span: the scope refers to this object, and this to the scope.
+            # Only for a hook: the scope refers to this object, and so it is a cycle.
             self._scope = scope
         if self.responses.is_traced_in_parts and self.is_recording:
             receive, send = self.in_spans("receive", receive), self.in_spans("send", send)

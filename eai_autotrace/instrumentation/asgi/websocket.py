@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final, cast
 
-from opentelemetry.context import Context
 from opentelemetry.trace import Link, SpanKind
 
 from eai_autotrace.instrumentation.asgi.operation import ServerOperation, leaves
+from eai_autotrace.instrumentation.context import ROOT
 from eai_autotrace.instrumentation.operation import Operation
 from eai_autotrace.patching.guard import guard, report
 from eai_autotrace.semconv.attributes import (
@@ -95,7 +95,7 @@ class WebSocketConnection(ServerOperation):
         if self._is_traced_in_messages:
             link = Link(self.span.get_span_context())
             name = f"{self.name} receive"
-            operation = Operation(name, SpanKind.CONSUMER, parent=Context(), links=(link,))
+            operation = Operation(name, SpanKind.CONSUMER, parent=ROOT, links=(link,))
             self._handled = self.tracing.start(operation)
             self._handled.step_in()
 

@@ -13,9 +13,9 @@ from functools import wraps
 from typing import TYPE_CHECKING, Any
 
 from opentelemetry import trace
-from opentelemetry.context import Context, attach, detach
 from opentelemetry.trace import Link
 
+from eai_autotrace.instrumentation.context import ROOT, attach, detach
 from eai_autotrace.instrumentation.shapes.boundary import async_call, end_plainly, sync_call
 from eai_autotrace.instrumentation.target import Target
 from eai_autotrace.patching.guard import guard
@@ -124,7 +124,7 @@ class Dispatch(Target):
             with guard(what):
                 replace(_tracer(start_with, ()), *args, **kwargs)
             # The current context is the one in which the connection was opened.
-            token = attach(Context())
+            token = attach(ROOT)
             try:
                 return patch.original(*args, **kwargs)
             finally:

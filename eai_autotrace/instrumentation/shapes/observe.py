@@ -18,7 +18,10 @@ if TYPE_CHECKING:
 
     Listener = Callable[[Any, BaseException | None], None]
     Start = Callable[[tuple[Any, ...], dict[str, Any]], Listener | None]
-    Shape = Callable[[Patch, Start, str], Callable[..., Any]]
+    End = Callable[
+        [Listener | None, tuple[Any, ...], dict[str, Any], Any, BaseException | None], None
+    ]
+    Shape = Callable[[Patch, Start, End], Callable[..., Any]]
 
 
 @dataclass(frozen=True)
@@ -53,62 +56,57 @@ class Observe(Target):
         else:
             is_around = inspect.iscoroutinefunction(inspect.unwrap(original))
             shape = _awaitable if is_around else _sync
-        return wraps(original)(shape(patch, self._starter(patch, what), what))
+        return wraps(original)(shape(patch, self._starter(patch, what), self._ender(patch, what)))
 
     def _starter(self, patch: Patch, what: str) -> Start:
-        before, after = self.before, self.after
+        before = self.before
 
         def start(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Listener | None:
             try:
-                if not patch.active:
-                    return None
-                listener = before(*args, **kwargs) if before is not None else None
-                return listener if after is None else _with_after(listener, after, args, kwargs)
+                if before is not None and patch.active:
+                    return before(*args, **kwargs)
             except Exception as failure:  # noqa: BLE001 - the boundary
                 report(what, failure)
-                return None
+            return None
 
         return start
 
+    def _ender(self, patch: Patch, what: str) -> End:
+        after = self.after
 
-def _with_after(
-    listener: Listener | None,
-    after: Callable[..., None],
-    args: tuple[Any, ...],
-    kwargs: dict[str, Any],
-) -> Listener:
-    def ended(result: Any, error: BaseException | None) -> None:
-        if listener is not None:
-            listener(result, error)
-        if error is None:
-            after(*args, **kwargs)
+        def end(
+            listener: Listener | None,
+            args: tuple[Any, ...],
+            kwargs: dict[str, Any],
+            result: Any,
+            error: BaseException | None,
+        ) -> None:
+            try:
+                if listener is not None:
+                    listener(result, error)
+                if after is not None and error is None and patch.active:
+                    after(*args, **kwargs)
+            except Exception as failure:  # noqa: BLE001 - the boundary
+                report(what, failure)
 
-    return ended
-
-
-def _tell(listener: Listener | None, result: Any, error: BaseException | None, what: str) -> None:
-    try:
-        if listener is not None:
-            listener(result, error)
-    except Exception as failure:  # noqa: BLE001 - the boundary
-        report(what, failure)
+        return end
 
 
-def _async(patch: Patch, start: Start, what: str) -> Callable[..., Any]:
+def _async(patch: Patch, start: Start, end: End) -> Callable[..., Any]:
     async def wrapper(*args: Any, **kwargs: Any) -> Any:
         listener = start(args, kwargs)
         try:
             result = await patch.original(*args, **kwargs)
         except BaseException as error:
-            _tell(listener, None, error, what)
+            end(listener, args, kwargs, None, error)
             raise
-        _tell(listener, result, None, what)
+        end(listener, args, kwargs, result, None)
         return result
 
     return wrapper
 
 
-def _awaitable(patch: Patch, start: Start, what: str) -> Callable[..., Any]:
+def _awaitable(patch: Patch, start: Start, end: End) -> Callable[..., Any]:
     """For a plain function around a coroutine function: what it raises at once passes through."""
 
     async def observed(awaitable: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
@@ -116,9 +114,9 @@ def _awaitable(patch: Patch, start: Start, what: str) -> Callable[..., Any]:
         try:
             result = await awaitable
         except BaseException as error:
-            _tell(listener, None, error, what)
+            end(listener, args, kwargs, None, error)
             raise
-        _tell(listener, result, None, what)
+        end(listener, args, kwargs, result, None)
         return result
 
     def wrapper(*args: Any, **kwargs: Any) -> Any:
@@ -128,15 +126,15 @@ def _awaitable(patch: Patch, start: Start, what: str) -> Callable[..., Any]:
     return wrapper
 
 
-def _sync(patch: Patch, start: Start, what: str) -> Callable[..., Any]:
+def _sync(patch: Patch, start: Start, end: End) -> Callable[..., Any]:
     def wrapper(*args: Any, **kwargs: Any) -> Any:
         listener = start(args, kwargs)
         try:
             result = patch.original(*args, **kwargs)
         except BaseException as error:
-            _tell(listener, None, error, what)
+            end(listener, args, kwargs, None, error)
             raise
-        _tell(listener, result, None, what)
+        end(listener, args, kwargs, result, None)
         return result
 
     return wrapper
