@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from eai_autotrace.export.otlp import fields
+
 PROGRAM = Path(__file__).parent / "boot" / "programs" / "next_release.py"
 
 CONTEXT = ("_RUNTIME_CONTEXT", "_SUPPRESS_INSTRUMENTATION_KEY", "_SPAN_KEY", "_BAGGAGE_KEY")
@@ -27,23 +29,12 @@ SAMPLERS = (
     "_local_parent_not_sampled",
 )
 SPANS = (
+    *fields.NAMES,
     "_Span",
-    "_name",
-    "_context",
-    "_parent",
-    "_kind",
-    "_attributes",
-    "_events",
-    "_links",
-    "_status",
-    "_start_time",
-    "_end_time",
-    "_resource",
     "_limits",
     "_sampler",
     "_span_processor",
     "_instrumentation_info",
-    "_instrumentation_scope",
     "_record_exception",
     "_set_status_on_exception",
     "_record_end_metrics",

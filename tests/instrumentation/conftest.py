@@ -122,10 +122,16 @@ def plain(key):
 
 
 @pytest.fixture
-def library_name(tmp_path, monkeypatch):
+def source():
+    """The library's source."""
+    return SOURCE
+
+
+@pytest.fixture
+def library_name(source, tmp_path, monkeypatch):
     """The name of a library that is installed, but not imported yet."""
     name = f"toy_{next(_NUMBERS)}"
-    (tmp_path / f"{name}.py").write_text(dedent(SOURCE))
+    (tmp_path / f"{name}.py").write_text(dedent(source))
     monkeypatch.syspath_prepend(tmp_path)
     yield name
     sys.modules.pop(name, None)

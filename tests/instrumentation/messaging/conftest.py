@@ -1,18 +1,10 @@
-"""A small messaging library in the process: exchanges, queues, channels and their messages."""
+"""The small library, with exchanges, channels and their messages."""
 
 from __future__ import annotations
 
-import itertools
-import sys
-from textwrap import dedent
-
 import pytest
 
-_NUMBERS = itertools.count()
-
 SOURCE = '''
-import asyncio
-
 
 class Empty(Exception):
     """There is no message."""
@@ -78,46 +70,10 @@ class Processing:
 
     async def __aexit__(self, kind, error, traceback):
         await self.message.channel.basic_ack(self.message.tag)
-
-
-class Messages:
-    def __init__(self, *messages):
-        self.messages = list(messages)
-
-    def __aiter__(self):
-        return self
-
-    async def __anext__(self):
-        await asyncio.sleep(0)
-        if not self.messages:
-            raise StopAsyncIteration
-        return self.messages.pop(0)
-
-    async def __aenter__(self):
-        return self
-
-    async def __aexit__(self, kind, error, traceback):
-        return None
-
-    async def close(self):
-        return "closed"
-
-
-class Client:
-    async def subscribe(self, callback):
-        self.callback = callback
-
-    async def deliver(self, message):
-        result = self.callback(message)
-        return await result if hasattr(result, "__await__") else result
 '''
 
 
 @pytest.fixture
-def library_name(tmp_path, monkeypatch):
-    """The name of the library, which is not imported yet."""
-    name = f"toy_messaging_{next(_NUMBERS)}"
-    (tmp_path / f"{name}.py").write_text(dedent(SOURCE))
-    monkeypatch.syspath_prepend(tmp_path)
-    yield name
-    sys.modules.pop(name, None)
+def source(source):
+    """The source of the small library, with a broker's parts in it."""
+    return source + SOURCE
