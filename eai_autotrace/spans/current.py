@@ -15,9 +15,6 @@ if TYPE_CHECKING:
     from types import TracebackType
 
 
-_SAMPLED, _RANDOM = 1, 2
-
-
 class CurrentSpan:
     """A span that is current in a block, with the SDK's rules for exceptions."""
 
