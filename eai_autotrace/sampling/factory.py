@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from eai_autotrace.config.process import configuration
 from eai_autotrace.config.sampling import default_rules
 from eai_autotrace.sampling.board import Board
+from eai_autotrace.sampling.fair import FairRate
 from eai_autotrace.sampling.rate import Rate, SharedRate
 from eai_autotrace.sampling.sampler import EaiSampler
 
@@ -32,10 +33,10 @@ def make_eai_sampler(config: Config) -> EaiSampler:
     return EaiSampler(_ratio(config), rules, partial(_shared, config))
 
 
-def _ratio(config: Config) -> Ratio:
+def _ratio(config: Config) -> Ratio | None:
     """The share that is kept where no rule decides, or what gives it for each trace."""
     if not config.sampling_adaptive_enabled:
-        return _given(config.sampling_ratio, 1.0)
+        return config.sampling_ratio
     hosts = _hosts(config)
     most = config.sampling_adaptive_max_tps
     rate = Rate(
@@ -44,7 +45,7 @@ def _ratio(config: Config) -> Ratio:
         least_ratio=_given(config.sampling_adaptive_base_ratio, 0.0),
         largest_ratio=_given(config.sampling_adaptive_max_ratio, 1.0),
     )
-    return _on_board(config, rate, "")
+    return FairRate(_on_board(config, rate, ""))
 
 
 def _shared(config: Config, target: float, name: str) -> Rate | SharedRate:

@@ -64,15 +64,28 @@ class Rate:
         self._size = (most or 0.0) * _BUCKET
         self._room = self._size
 
-    def ratio(self) -> float:
-        """The ratio for a trace that begins now."""
+    @property
+    def target(self) -> float:
+        """How many traces a second are to be kept on average here."""
+        return self._target
+
+    def ratio(self, weight: float = 1.0, floor: float = 0.0) -> float:
+        """
+        The ratio for a trace that begins now.
+
+        Args:
+            weight: How many times as likely as an average one it is to be kept.
+            floor: The smallest ratio, as long as not too much has been kept.
+        """
         now = self._clock()
         passed, self._last = max(0.0, now - self._last), now
         decay = exp(-passed / _WINDOW)
-        self._count = self._count * decay + 1
+        count = self._count * decay
         self._seconds = self._seconds * decay + passed
         target = self._target
-        ratio = self._seconds * target / self._count
+        # Itself it counts as an average one: what is rare and weighs much would push itself down.
+        ratio = max(weight * self._seconds * target / (count + 1), floor)
+        self._count = count + weight
         self._credit = min(
             max(self._credit + passed * target, -_LONGEST_DEBT * target), _LONGEST_CREDIT * target
         )
@@ -116,13 +129,18 @@ class SharedRate:
         self._per_second = 0.0
         self._since = clock()
 
-    def ratio(self) -> float:
-        """The ratio for a trace that begins now."""
+    @property
+    def target(self) -> float:
+        """How many traces a second are to be kept on average here."""
+        return self._rate.target
+
+    def ratio(self, weight: float = 1.0, floor: float = 0.0) -> float:
+        """The ratio for a trace that begins now, see `Rate.ratio`."""
         self._came += 1
         passed = self._clock() - self._since
         if passed >= _PUBLISHED:
             self._publish(passed)
-        return self._rate.ratio()
+        return self._rate.ratio(weight, floor)
 
     def kept(self) -> None:
         """Note that the trace is kept."""

@@ -16,8 +16,15 @@ from opentelemetry.trace import SpanKind, TraceState
 
 from eai_autotrace.patching.guard import report
 from eai_autotrace.sampling.deciders import Plan
+from eai_autotrace.sampling.fair import route_of
 from eai_autotrace.sampling.rate import Rate
-from eai_autotrace.sampling.threshold import state_of
+from eai_autotrace.sampling.threshold import (
+    LOW_BITS,
+    randomness_of,
+    state_of,
+    threshold_in,
+    with_threshold,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -41,13 +48,14 @@ class EaiSampler(Sampler):
 
     Args:
         ratio: The share that is kept where no rule decides, or what gives it for each trace.
+            ``None`` keeps all, and tells no threshold.
         rules: The first one that matches decides.
         make_rate: Makes what a rule with ``tps`` asks for the ratio, from the number and the rule.
     """
 
     def __init__(
         self,
-        ratio: Ratio,
+        ratio: Ratio | None,
         rules: Sequence[RuleSetting] = (),
         make_rate: MakeRate = lambda target, _: Rate(target),
     ) -> None:
@@ -67,7 +75,7 @@ class EaiSampler(Sampler):
         Decide about a trace that begins.
 
         Args:
-            trace_id: Its id, whose low 56 bits are random.
+            trace_id: Its id, or another number whose low 56 bits are its randomness.
             name: The first span's name.
             kind: Its kind.
             attributes: Gives its attributes; called at most once, and only if a rule needs them.
@@ -95,11 +103,15 @@ class EaiSampler(Sampler):
                         decider = one
                         break
                     one.dropped += 1
-        threshold = decider.decide(trace_id)
+        route = ""
+        if decider.routes is not None:
+            attributes = attributes if isinstance(attributes, _Once) else _Once(attributes)
+            route = route_of(name, attributes())
+        threshold = decider.decide(trace_id & LOW_BITS, route)
         # Plain tuples: a named one takes 0.3 us more.
         if threshold is None:
             return False, _EMPTY, attributes
-        return True, state_of(threshold), attributes
+        return True, state_of(threshold) if decider.tells else _EMPTY, attributes
 
     def should_sample(  # noqa: PLR0913, PLR0917 - the SDK's
         self,
@@ -109,17 +121,24 @@ class EaiSampler(Sampler):
         kind: SpanKind | None = None,
         attributes: Attributes = None,
         links: Sequence[Link] | None = None,  # noqa: ARG002 - the SDK's
-        trace_state: TraceState | None = None,  # noqa: ARG002 - the SDK's; that of the parent counts
+        trace_state: TraceState | None = None,
     ) -> SamplingResult:
-        """Decide about any span, as the SDK's own tracers ask."""
+        """
+        Decide about any span, as the SDK's own tracers ask.
+
+        A tracestate matters where there is no parent: its ``rv`` is the trace's randomness, and all
+        else in it stays.
+        """
         parent = trace.get_current_span(parent_context).get_span_context()
         if parent.is_valid:
             decision = _decision(is_sampled=parent.trace_flags.sampled)
             return SamplingResult(decision, attributes, parent.trace_state)
         given = attributes or {}
         is_sampled, state, _ = self.decide_root(
-            trace_id, name, kind or SpanKind.INTERNAL, lambda: given
+            randomness_of(trace_id, trace_state), name, kind or SpanKind.INTERNAL, lambda: given
         )
+        if trace_state:
+            state = with_threshold(trace_state, threshold_in(state))
         return SamplingResult(_decision(is_sampled=is_sampled), attributes, state)
 
     def get_description(self) -> str:

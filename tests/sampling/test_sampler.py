@@ -143,6 +143,39 @@ def test_the_threshold_is_that_of_the_decision():
     assert wrong == []
 
 
+def test_randomness_that_is_told():
+    """
+    Without a parent, a tracestate's `rv` decides and not the trace's id; all else in it stays.
+    """
+    sampler = EaiSampler(0.5)
+    low, high = (
+        TraceState([("v", "1"), ("ot", f"rv:{rv}")]) for rv in ("7" + 13 * "f", "8" + 13 * "0")
+    )
+
+    kept = sampler.should_sample(None, 0, "x", trace_state=high)
+    dropped = sampler.should_sample(None, LOW_BITS, "x", trace_state=low)
+
+    assert (kept.decision, [*kept.trace_state.items()]) == (
+        Decision.RECORD_AND_SAMPLE,
+        [("ot", "th:8;rv:80000000000000"), ("v", "1")],
+    )
+    assert (dropped.decision, [*dropped.trace_state.items()]) == (
+        Decision.DROP,
+        [("ot", "rv:7fffffffffffff"), ("v", "1")],
+    )
+
+
+def test_nobody_asked_for_a_ratio():
+    """
+    Where all is kept because no ratio is set, nothing is said of it, as by OpenTelemetry's own
+    sampler; a ratio of 1 that is set is told.
+    """
+    without, with_one = (make_eai_sampler(Config(sampling_ratio=ratio)) for ratio in (None, 1.0))
+
+    assert without.should_sample(None, 0, "x").trace_state == TraceState()
+    assert with_one.should_sample(None, 0, "x").trace_state == TraceState([("ot", "th:0")])
+
+
 def test_a_dry_rule_changes_nothing():
     """
     A rule of the file with `dry_run` decides nothing.
