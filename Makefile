@@ -8,10 +8,10 @@ BIN := .venv/bin
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help test test-matrix test-suites test-llm lint docs demo bench soak clean
+.PHONY: help test test-matrix test-suites test-llm lint docs demo bench bench-sampling soak clean
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-14s %s\n", $$1, $$2 }' Makefile
 
 test: ## run the tests on real servers (ARGS="-k asyncpg" goes to pytest)
 	@scripts/prepare test
@@ -56,6 +56,10 @@ bench: ## measure the overhead beside bare Python and other tracers (ARGS="--qui
 	@scripts/prepare test
 	@scripts/servers
 	$(BIN)/python -m benchmarks $(ARGS)
+
+bench-sampling: ## draw how many traces the sampler keeps (ARGS="--quick")
+	@scripts/prepare test
+	@$(BIN)/python -m benchmarks.sampling $(ARGS)
 
 soak: ## ten minutes at full load with the collector down by turns (ARGS="--minutes 1")
 	@scripts/prepare test

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import datetime as dt
 import os
 import sys
 from contextlib import ExitStack
@@ -14,7 +13,7 @@ from benchmarks import machine, plot, report
 from benchmarks.model import Services
 from benchmarks.operations import OPERATIONS
 from benchmarks.peers import PEERS
-from benchmarks.study import Study, install, measure, say
+from benchmarks.study import Study, install, measure
 from eai_autotrace._testing.postgresql import private_postgresql
 from eai_autotrace._testing.rabbitmq import RabbitMQ
 
@@ -26,7 +25,6 @@ if TYPE_CHECKING:
 
     T = TypeVar("T")
 
-_RESULTS = Path(__file__).parent / "results"
 _QUICK_ROUNDS = 3
 _QUICK_SCALE = 0.2
 
@@ -45,7 +43,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         services = _services(stack, study.operations)
         for operation in study.operations:
             measure(study, operation, services, _QUICK_SCALE if options.quick else 1)
-    _write(study, options.output)
+    title = f"What tracing costs, {report.today()}"
+    picture = f"{report.today()}.svg" if options.output else ""
+    text = report.markdown(study, machine.describe(), title, picture)
+    report.publish(text, plot.svg(study), options.output)
     return 0
 
 
@@ -66,7 +67,7 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     options = parser.parse_args(arguments)
     full = len(options.peers) == len(PEERS) and len(options.operations) == len(OPERATIONS)
     if full and not options.quick and not options.output:
-        options.output = _RESULTS
+        options.output = report.RESULTS
     return options
 
 
@@ -98,18 +99,6 @@ def _services(stack: ExitStack, operations: Sequence[Operation]) -> Services:
         given = os.environ.get("EAI_TEST_AMQP_URL")
         rabbitmq = given or stack.enter_context(RabbitMQ()).url
     return Services(postgresql, rabbitmq)
-
-
-def _write(study: Study, folder: Path | None) -> None:
-    date = dt.datetime.now(tz=dt.timezone.utc).date().isoformat()
-    title, picture = f"What tracing costs, {date}", f"{date}.svg"
-    text = report.markdown(study, machine.describe(), title, picture if folder else "")
-    sys.stdout.write(text)
-    if folder:
-        folder.mkdir(parents=True, exist_ok=True)
-        (folder / f"{date}.md").write_text(text, encoding="utf-8")
-        (folder / picture).write_text(plot.svg(study), encoding="utf-8")
-        say(f"written to {folder / date}.md")
 
 
 if __name__ == "__main__":

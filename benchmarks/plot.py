@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from benchmarks.report import digits
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator, Sequence
 
     from benchmarks.model import Operation, Peer
     from benchmarks.study import Study
@@ -16,24 +16,28 @@ if TYPE_CHECKING:
 _COLUMNS = 2
 _WIDTH, _BAR, _GAP, _HEAD = 440, 16, 6, 40
 _LABEL, _LONGEST = 150, 190  # where bars begin, and how long they are at most
-_OURS, _OTHERS = "#0b7285", "#adb5bd"
+OURS, OTHERS = "#0b7285", "#adb5bd"
 
 
 def svg(study: Study) -> str:
     """An SVG document."""
     peers = [peer for peer in study.peers if peer.name != "bare"]
     height = _HEAD + len(peers) * (_BAR + _GAP) + 16
-    panels = list(study.operations)
-    rows = -(-len(panels) // _COLUMNS)
+    return panels([_panel(study, operation, peers) for operation in study.operations], height)
+
+
+def panels(drawn: Sequence[Iterable[str]], height: int) -> str:
+    """An SVG document of panels, each with the lines that draw it and 430 pixels wide."""
+    rows = -(-len(drawn) // _COLUMNS)
     size = f'width="{_COLUMNS * _WIDTH}" height="{rows * height}"'
     lines = [
         f'<svg xmlns="http://www.w3.org/2000/svg" {size} font-family="sans-serif" font-size="12">',
         '<rect width="100%" height="100%" fill="white"/>',
     ]
-    for index, operation in enumerate(panels):
+    for index, panel in enumerate(drawn):
         row, column = divmod(index, _COLUMNS)
         lines.append(f'<g transform="translate({column * _WIDTH + 10} {row * height})">')
-        lines += _panel(study, operation, peers)
+        lines += panel
         lines.append("</g>")
     return "\n".join([*lines, "</svg>", ""])
 
@@ -56,7 +60,7 @@ def _panel(study: Study, operation: Operation, peers: list[Peer]) -> Iterator[st
             continue
         value = added[peer.name]
         length = max(1.0, value / longest * _LONGEST)
-        color = _OURS if peer.name == "ours" else _OTHERS
+        color = OURS if peer.name == "ours" else OTHERS
         yield f'<rect x="{_LABEL}" y="{y}" width="{length:.1f}" height="{_BAR}" fill="{color}"/>'
         text = f"{value:+.{digits(value)}f}{_remark(study, operation, peer)}"
         yield f'<text x="{_LABEL + length + 6:.1f}" y="{y + 12}">{escape(text)}</text>'

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import datetime as dt
+import sys
 import textwrap
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from benchmarks.environments import COMPARED
+from benchmarks.study import say
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from benchmarks.model import Operation, Peer
     from benchmarks.study import Cell, Study
+
+RESULTS = Path(__file__).parent / "results"
 
 _INTRODUCTION = """\
 What one call costs above the same call in the bare program of the same run: CPU time of all \
@@ -56,7 +62,7 @@ def table(study: Study, notes: _Notes) -> str:
         bare = study.cells.get((operation.name, "bare"))
         cells = [_cell(study, operation, peer, bare, notes) for peer in study.peers]
         rows.append([operation.title, *cells])
-    return _table(["", *(peer.title for peer in study.peers)], rows)
+    return as_table(["", *(peer.title for peer in study.peers)], rows)
 
 
 class _Notes:
@@ -113,7 +119,7 @@ def _peers(study: Study) -> str:
         ]
         for peer in study.peers
     ]
-    return _table(["", "Version", "Differs from bare", "How"], rows, "---") + _versions(study)
+    return as_table(["", "Version", "Differs from bare", "How"], rows, "---") + _versions(study)
 
 
 def _installed(study: Study, peer: Peer) -> tuple[str, str]:
@@ -137,7 +143,7 @@ def _spans(study: Study) -> str:
         for operation in study.operations
         if operation.kind == "cpu" and operation.sampled
     ]
-    return _table(["", *(peer.title for peer in study.peers)], rows)
+    return as_table(["", *(peer.title for peer in study.peers)], rows)
 
 
 def _rounds(study: Study) -> str:
@@ -145,7 +151,7 @@ def _rounds(study: Study) -> str:
         [f"{operation.title}, {operation.unit}", *_medians(study, operation)]
         for operation in study.operations
     ]
-    return _table(["", *(peer.title for peer in study.peers)], rows)
+    return as_table(["", *(peer.title for peer in study.peers)], rows)
 
 
 def _medians(study: Study, operation: Operation) -> Iterable[str]:
@@ -154,9 +160,25 @@ def _medians(study: Study, operation: Operation) -> Iterable[str]:
         yield f"{number(cell.median)} ± {number(cell.spread)}" if cell.samples else "—"
 
 
-def _table(head: Sequence[str], rows: Iterable[Sequence[str]], align: str = "---:") -> str:
+def as_table(head: Sequence[str], rows: Iterable[Sequence[str]], align: str = "---:") -> str:
+    """Cells as a table of Markdown, all but the first column aligned alike."""
     lines = [head, ["---", *(align for _ in head[1:])], *rows]
     return "\n".join(f"| {' | '.join(cells)} |" for cells in lines)
+
+
+def today() -> str:
+    """The date that a report has in its title and its name."""
+    return dt.datetime.now(tz=dt.timezone.utc).date().isoformat()
+
+
+def publish(text: str, picture: str, folder: Path | None) -> None:
+    """Print a report; if there is a folder, keep it there, and its plot beside it."""
+    sys.stdout.write(text)
+    if folder:
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / f"{today()}.md").write_text(text, encoding="utf-8")
+        (folder / f"{today()}.svg").write_text(picture, encoding="utf-8")
+        say(f"written to {folder / today()}.md")
 
 
 def number(value: float) -> str:

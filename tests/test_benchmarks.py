@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import random
 import re
 import struct
 import sys
@@ -240,6 +241,87 @@ def test_a_real_round_is_measured_and_all_spans_arrive(here, operation):
     assert [bare.failure, ours.failure] == ["", ""]
     assert [bare.received, ours.received] == [0, 400 if operation == "fastapi" else 0]
     assert min(bare.median, ours.median) > 0
+
+
+@pytest.mark.parametrize("name", ["steady", "low", "step", "burst"])
+def test_a_simulated_load_is_counted(name):
+    """
+    What is kept is near the target, or all where less begins, and the tracestates tell how many
+    have begun.
+    """
+    from benchmarks.sampling.loads import SIMULATED
+    from benchmarks.sampling.run import Goal, simulate
+
+    (load,) = [load for load in SIMULATED if load.name == name]
+
+    found = simulate(load, Goal(10, 20), seconds=60, seed=1)
+
+    began = sum(found.began) / 60
+    assert began == pytest.approx({"steady": 200, "low": 3, "step": 1340, "burst": 1010}[name], 0.2)
+    assert found.mean == pytest.approx(min(began, 10), rel=0.1)
+    assert max(found.kept) <= 25
+    assert abs(found.error) < 5 * found.chance
+
+
+def test_a_load_is_cut_where_the_time_ends():
+    """
+    A rate begins and ends at its time, and parts of a load together are the load.
+    """
+    from benchmarks.sampling.loads import Load
+
+    burst = Load("burst", (1, 1000))
+    times = sorted(
+        at for seed in range(4) for at in burst.arrivals(12, random.Random(seed), parts=4)
+    )
+
+    assert times[-1] < 12
+    assert sum(5 <= at < 10 for at in times) == pytest.approx(5000, rel=0.1)
+    assert sum(not 5 <= at < 10 for at in times) < 30
+
+
+def test_a_chart_shows_target_limit_and_seconds():
+    """
+    A column is a second, as high as many were kept; lines tell where the target and the limit are.
+    """
+    from benchmarks.sampling.chart import chart
+    from benchmarks.sampling.loads import Load
+    from benchmarks.sampling.run import Goal, Outcome
+
+    found = Outcome(Load("steady", (4,)), Goal(4, 6), "simulated", [4, 8, 0, 2])
+    found.kept = [4, 7, 0, 2]
+
+    assert chart(found).splitlines() == [
+        "             ┤ █",
+        "     limit 6 ┤┄█┄┄",
+        "             ┤ █",
+        "    target 4 ┤██┄┄",
+        "             ┤██",
+        "             ┤██ █",
+        "             ┤██ █",
+        "           0 ┴──── 4 s",
+        "       began  ▄█ ▂ up to 8 a second",
+    ]
+
+
+def test_the_command_reports_all_loads(tmp_path, capsys):
+    """
+    A short run prints the report, the real threads' included, and keeps it with its plot.
+    """
+    from benchmarks.sampling.__main__ import main
+
+    main(["--quick", "--output", str(tmp_path / "made")])
+
+    report, picture = sorted((tmp_path / "made").iterdir())
+    text = report.read_text(encoding="utf-8")
+    assert capsys.readouterr().out == text
+    rows = table(text)
+    assert len({load for load, _ in rows}) == text.count("```text") == 5
+    (kept,) = [
+        float(cell) for (load, name), cell in rows.items() if "real" in load and "Kept" in name
+    ]
+    assert 1 < kept < 30
+    assert picture.name in text
+    assert picture.read_text(encoding="utf-8").count("font-weight") == 5
 
 
 def table(text):
