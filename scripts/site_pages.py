@@ -31,7 +31,7 @@ PAGES: Final = {
     "examples/orders/README.md": "examples/orders.md",
     **{
         name: name
-        for path in sorted(ROOT.glob("benchmarks/results/*"))
+        for path in sorted(ROOT.glob("benchmarks/results/**/*.*"))
         for name in [path.relative_to(ROOT).as_posix()]
     },
 }

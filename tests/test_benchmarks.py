@@ -337,6 +337,19 @@ def table(text):
     }
 
 
+def test_the_documentation_shows_what_the_sampler_keeps():
+    """
+    The table in the documentation is the one of the newest report, which is named.
+    """
+    newest = max((ROOT / "benchmarks" / "results" / "sampling").glob("*.md"))
+    report = newest.read_text(encoding="utf-8")
+    text = (ROOT / "docs" / "benchmarks.md").read_text(encoding="utf-8")
+    section = text.partition("## Sampling")[2].partition("\n## ")[0]
+
+    assert newest.stem in section
+    assert table(section) == table(report)
+
+
 def test_the_readme_shows_the_newest_result():
     """
     What the README says of costs are cells of the newest report: with its date and its machine.
