@@ -300,7 +300,14 @@ GRPC = (
     "OTEL_{}_EXPORTER: 'otlp' cannot be made: gRPC needs the package grpcio; install it, or "
     "send to port 4318 with OTEL_EXPORTER_OTLP_PROTOCOL=http/protobuf; it is left out\n"
 )
-SENT = (["GET /x/{number}"], {"http.server.request.duration", "http.server.active_requests"})
+SENT = (
+    ["GET /x/{number}"],
+    {
+        "eai.sampling.decisions",
+        "http.server.request.duration",
+        "http.server.active_requests",
+    },
+)
 
 
 @pytest.mark.parametrize(
@@ -372,7 +379,7 @@ def test_imports_run_one_way():
         "config": {"config"},
         "instrumentation": {"config", "instrumentation", "patching", "semconv"},
         "instrumentors": {"config", "instrumentors", "instrumentation", "patching", "semconv"},
-        "sampling": {"config", "patching", "sampling"},
+        "sampling": {"config", "patching", "sampling", "semconv"},
         "spans": {"patching", "spans"},
         "export": {"export", "patching"},
         "boot": {

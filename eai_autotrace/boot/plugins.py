@@ -5,11 +5,12 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING, Any, Final
 
-from opentelemetry.sdk.trace.sampling import DEFAULT_ON, ParentBasedTraceIdRatio
+from opentelemetry.sdk.trace.sampling import DEFAULT_ON
 from opentelemetry.util._importlib_metadata import entry_points
 
 from eai_autotrace.config.load import RATIO_SAMPLERS
 from eai_autotrace.config.parse import redacted, shown
+from eai_autotrace.sampling.factory import make_eai_sampler
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -25,25 +26,17 @@ _logger = logging.getLogger("eai_autotrace")
 
 
 def make_sampler(config: Config) -> Sampler:
-    """The user's own sampler first, then ours or our ratio, else the specification's default."""
-    if (config.traces_sampler or "").lower() == _OURS or (
-        not config.traces_sampler and (config.sampling_adaptive_enabled or config.sampling_rules)
-    ):
-        from eai_autotrace.sampling.factory import make_eai_sampler  # noqa: PLC0415 - rarely used
-
+    """The sampler that the user names, or else ours."""
+    if (config.traces_sampler or _OURS).lower() == _OURS:
         return make_eai_sampler(config)
-    if config.traces_sampler:
-        # The SDK's own default would read the same variables once more.
-        made = _plugin(
-            "opentelemetry_traces_sampler",
-            "OTEL_TRACES_SAMPLER",
-            config.traces_sampler.lower(),
-            lambda factory: factory(_sampler_argument(config)),
-        )
-        return made or DEFAULT_ON
-    if config.sampling_ratio is not None:
-        return ParentBasedTraceIdRatio(config.sampling_ratio)
-    return DEFAULT_ON
+    # The SDK's own default would read the same variables once more.
+    made = _plugin(
+        "opentelemetry_traces_sampler",
+        "OTEL_TRACES_SAMPLER",
+        str(config.traces_sampler).lower(),
+        lambda factory: factory(_sampler_argument(config)),
+    )
+    return made or DEFAULT_ON
 
 
 def _sampler_argument(config: Config) -> float | str | None:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 from opentelemetry import _logs, metrics, trace
 from opentelemetry.sdk.trace import TracerProvider
 
+from eai_autotrace import __version__
 from eai_autotrace.boot.exporters import batch_exporter, installed, metric_exporter
 from eai_autotrace.boot.late import LateLoggerProvider, LateMeterProvider
 from eai_autotrace.boot.limits import span_limits
@@ -24,6 +25,8 @@ from eai_autotrace.config.otlp import SIGNALS
 from eai_autotrace.config.parse import shown
 from eai_autotrace.export.pipeline import Pipeline
 from eai_autotrace.patching.guard import guard
+from eai_autotrace.sampling.measures import observe
+from eai_autotrace.sampling.sampler import EaiSampler
 from eai_autotrace.spans.resource import ForkedResource
 
 if TYPE_CHECKING:
@@ -109,9 +112,19 @@ def _install_metrics(config: Config, resource: Resource) -> None:
         from eai_autotrace.boot.sdk import meter_provider  # noqa: PLC0415 - see boot.late
 
         made = _made(config, "metrics", names, metric_exporter)
-        return meter_provider(config, _here(resource), made)
+        provider = meter_provider(config, _here(resource), made)
+        with guard("measuring sampling"):
+            _observe_sampling(provider)
+        return provider
 
     metrics.set_meter_provider(LateMeterProvider(make))
+
+
+def _observe_sampling(provider: metrics.MeterProvider) -> None:
+    """Have our sampler's decisions among the metrics."""
+    sampler = getattr(trace.get_tracer_provider(), "sampler", None)
+    if isinstance(sampler, EaiSampler):
+        observe(sampler, provider.get_meter("eai_autotrace.sampling", __version__))
 
 
 def _install_logs(config: Config, resource: Resource) -> None:

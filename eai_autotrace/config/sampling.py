@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from eai_autotrace.config.fields import setting
-from eai_autotrace.config.parse import FLAG, TEXT, Kind, choice, integer, number
+from eai_autotrace.config.parse import FLAG, TEXT, Kind, choice, choices, duration, integer, number
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -101,16 +101,16 @@ class SamplingSettings:
 
     sampling_default_rules: bool = _sampling(
         True,  # noqa: FBT003 - a default is a default
-        "Whether the sampler `eai` drops requests for health, readiness, liveness, metrics and "
-        "favicons that no rule is for.",
+        "Whether requests for health, readiness, liveness, metrics and favicons are dropped, unless "
+        "a rule is for them.",
         FLAG,
         variables=("OTEL_EAI_SAMPLING_DEFAULT_RULES",),
         yaml="otel.sampling.default_rules",
     )
     traces_sampler: str | None = _sampling(
         None,
-        "A sampler by name: OpenTelemetry's, `eai`, or one of an installed package. Goes before "
-        "every other setting of sampling, but for `eai`, which follows them.",
+        "A sampler by name: OpenTelemetry's or one of an installed package. It goes before every other "
+        "setting of sampling. Ours, which follows them, is the default; its name is `eai`.",
         variables=("OTEL_TRACES_SAMPLER",),
     )
     traces_sampler_arg: str | None = _sampling(
@@ -185,4 +185,27 @@ class SamplingSettings:
         Kind(_FORM, _rules),
         variables=("OTEL_EAI_SAMPLING_RULES",),
         yaml="otel.sampling.rules",
+    )
+    sampling_keep: tuple[str, ...] = _sampling(
+        (),
+        "What is kept of traces that the ratio leaves out: those with a failed span (`errors`), with a "
+        "request answered with 500 or more (`5xx`), with a failed call of a model (`llm`). Only the "
+        "part that runs in this process is. A rule with `drop` drops that, too.",
+        choices("errors", "5xx", "llm"),
+        variables=("OTEL_EAI_SAMPLING_KEEP",),
+        yaml="otel.sampling.keep.when",
+    )
+    sampling_keep_slower_than: float | None = _sampling(
+        None,
+        "The same for traces whose first span in this process takes so long.",
+        duration("s", above_zero=True),
+        variables=("OTEL_EAI_SAMPLING_KEEP_SLOWER_THAN",),
+        yaml="otel.sampling.keep.slower_than",
+    )
+    sampling_keep_max_tps: float = _sampling(
+        10.0,
+        "How many of both a process keeps in a second at most.",
+        number(0),
+        variables=("OTEL_EAI_SAMPLING_KEEP_MAX_TPS",),
+        yaml="otel.sampling.keep.max_tps",
     )

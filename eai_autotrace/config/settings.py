@@ -317,21 +317,24 @@ class Config(
         group="Diagnosis",
     )
 
-    max_spans_in_memory: int | None = setting(
-        None,
-        "How many spans the process may hold.",
+    max_spans_in_memory: int = setting(
+        10_000,
+        "How many spans are held at most until it is known whether their trace is worth keeping, "
+        "with `OTEL_EAI_SAMPLING_KEEP`. What waits to be sent is limited by "
+        "`OTEL_BSP_MAX_QUEUE_SIZE`.",
         integer(1),
+        variables=("OTEL_EAI_MAX_SPANS_IN_MEMORY",),
         yaml="performance.memory.max_spans_in_memory",
         group="Limits",
-        pending=_not_yet("limit over all queues; see processing.batch.max_queue_size"),
     )
-    memory_cleanup_interval: float | None = setting(
-        None,
-        "How often stale entries are removed.",
-        _SECONDS,
+    memory_cleanup_interval: float = setting(
+        60.0,
+        "How long they are held at most; a trace that has not ended by then is decided about by "
+        "what is known of it.",
+        duration("s", above_zero=True),
+        variables=("OTEL_EAI_MEMORY_CLEANUP_INTERVAL",),
         yaml="performance.memory.cleanup_interval",
         group="Limits",
-        pending=_not_yet("buffers to clean up"),
     )
     privacy: Mapping[str, Any] = field(
         default_factory=dict,

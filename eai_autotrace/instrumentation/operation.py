@@ -31,6 +31,7 @@ class Operation:
             such as ``http.server.request.exception``. ``None`` for all but the outermost
             operations: an exception passes many, and only there it is known to be unhandled.
         started: When it began, in nanoseconds since 1970, if it is described afterwards.
+        early: Attributes that cost nothing to know, if the others do: samplers ask for these first.
     """
 
     name: str
@@ -41,6 +42,7 @@ class Operation:
     metric_values: tuple[Any, ...] = ()
     exception: str | None = None
     started: int | None = None
+    early: Mapping[str, Any] | None = None
 
     def known_attributes(self) -> dict[str, Any]:
         """The attributes without those that are ``None``."""

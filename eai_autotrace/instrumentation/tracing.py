@@ -101,6 +101,7 @@ class Tracing:
                 operation.known_attributes,
                 operation.links,
                 now,
+                early=operation.early,
             )
         else:
             if self._is_proxy and _has_provider():

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from opentelemetry.trace import SpanKind
 
+from eai_autotrace.patching.forks import handle_when_forked
 from eai_autotrace.sampling.fair import FairRate
-from eai_autotrace.sampling.rules import Rule
+from eai_autotrace.sampling.rules import Rule, fits
 from eai_autotrace.sampling.threshold import threshold_of
+from eai_autotrace.semconv.attributes import URL_PATH
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from eai_autotrace.config.sampling import RuleSetting
     from eai_autotrace.sampling.rate import Rate, SharedRate
+    from eai_autotrace.sampling.rules import Conditions, Fits
+    from eai_autotrace.sampling.tail import TailKeeper
 
     Ratio = float | Rate | SharedRate | FairRate
     MakeRate = Callable[[float, str], Rate | SharedRate]
@@ -33,6 +37,9 @@ class Decider:
     Attributes:
         routes: Gives the ratio by a trace's route; ``None`` where that does not matter.
         tells: Whether what it keeps tells its threshold.
+        is_final: Whether what it drops is of no interest, even if it fails.
+        is_certain: Whether it is a rule that drops all, or keeps all.
+        is_dry: Whether it is on trial.
         kept: How many traces were kept.
         dropped: How many were not. With a dry rule, how many it matched.
         threshold: The last threshold.
@@ -44,6 +51,10 @@ class Decider:
         self.kept = self.dropped = 0
         self.threshold = 0
         self.tells = ratio is not None
+        action = "" if rule is None else rule.setting.action
+        self.is_final = action == "drop"
+        self.is_certain = action in {"drop", "keep"}
+        self.is_dry = rule is not None and rule.setting.is_dry
         self.routes = ratio if isinstance(ratio, FairRate) else None
         self._rate: Rate | SharedRate | None = None
         if isinstance(ratio, (int, float)):
@@ -76,6 +87,32 @@ class Decider:
         return threshold
 
 
+class OfKind(NamedTuple):
+    """
+    Rules that may apply to spans of a kind.
+
+    Attributes:
+        every: All of them, each with its conditions.
+        others: Those without a condition for the path.
+        is_named: Whether a path is as one of the others wants it. Of most paths no rule says
+            anything, and this is all that is looked at.
+    """
+
+    every: tuple[tuple[Decider, Conditions], ...]
+    others: tuple[tuple[Decider, Conditions], ...]
+    is_named: Fits
+
+
+def _of_kind(deciders: Sequence[Decider], kind: int) -> OfKind:
+    rules = [(one, one.rule) for one in deciders if one.rule and kind in one.rule.kinds]
+    paths = [rule.setting.patterns.get(URL_PATH) for _, rule in rules]
+    named = [path for path in paths if path is not None]
+    every = tuple((one, rule.conditions) for one, rule in rules)
+    others = tuple(pair for pair, path in zip(every, paths, strict=True) if path is None)
+    is_named = fits(URL_PATH, "|".join(named)) if named else frozenset[str]().__contains__
+    return OfKind(every, others, is_named)
+
+
 class Plan:
     """
     What decides, in order; replaced as a whole.
@@ -85,21 +122,28 @@ class Plan:
             `Decider`.
         rules: The rules.
         make_rate: Makes what a rule with ``tps`` asks for the ratio, from the number and the rule.
+        tail: Holds what is not kept; ``None`` for nothing.
     """
 
     def __init__(
-        self, ratio: Ratio | None, rules: Sequence[RuleSetting], make_rate: MakeRate
+        self,
+        ratio: Ratio | None,
+        rules: Sequence[RuleSetting],
+        make_rate: MakeRate,
+        tail: TailKeeper | None = None,
     ) -> None:
+        self.tail = tail
         self.last = Decider("", ratio)
         by_rule = [Decider(rule.text, _ratio_of(rule, make_rate), Rule(rule)) for rule in rules]
         self.deciders = (*by_rule, self.last)
         # By the kind's number: an enumeration's hash is Python.
-        self.by_kind = {
-            kind._value_: tuple(
-                (one.rule, one) for one in by_rule if one.rule and kind._value_ in one.rule.kinds
-            )
-            for kind in SpanKind
-        }
+        self.by_kind = {kind._value_: _of_kind(by_rule, kind._value_) for kind in SpanKind}
+        handle_when_forked(self._count_anew)
+
+    def _count_anew(self) -> None:
+        """In a forked child: what the parent has decided is the parent's to tell."""
+        for decider in self.deciders:
+            decider.kept = decider.dropped = 0
 
 
 def _ratio_of(rule: RuleSetting, make_rate: MakeRate) -> Ratio:

@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING
 
 from eai_autotrace.config.process import configuration
 from eai_autotrace.config.sampling import default_rules
-from eai_autotrace.sampling.board import Board
 from eai_autotrace.sampling.fair import FairRate
 from eai_autotrace.sampling.rate import Rate, SharedRate
+from eai_autotrace.sampling.reasons import Reasons
 from eai_autotrace.sampling.sampler import EaiSampler
+from eai_autotrace.sampling.tail import TailKeeper
 
 if TYPE_CHECKING:
     from eai_autotrace.config import Config
@@ -30,7 +31,19 @@ def make_eai_sampler(config: Config) -> EaiSampler:
     rules = config.sampling_rules
     if config.sampling_default_rules:
         rules = (*rules, *default_rules())
-    return EaiSampler(_ratio(config), rules, partial(_shared, config))
+    return EaiSampler(_ratio(config), rules, partial(_shared, config), _tail(config))
+
+
+def _tail(config: Config) -> TailKeeper | None:
+    """What keeps traces that the ratio leaves out and that matter; ``None`` if none do."""
+    if not config.sampling_keep and config.sampling_keep_slower_than is None:
+        return None
+    return TailKeeper(
+        reasons=Reasons(config.sampling_keep, config.sampling_keep_slower_than),
+        per_second=config.sampling_keep_max_tps,
+        most=config.max_spans_in_memory,
+        longest=config.memory_cleanup_interval,
+    )
 
 
 def _ratio(config: Config) -> Ratio | None:
@@ -61,6 +74,8 @@ def _on_board(config: Config, rate: Rate, name: str) -> Rate | SharedRate:
     """A rate that the processes of the service share, where they can and are to."""
     if config.sampling_scope == "process":
         return rate
+    from eai_autotrace.sampling.board import Board  # noqa: PLC0415 - 7 ms, rarely used
+
     try:
         board = Board(f"{config.service_name}\0{name}")
     except Exception as failure:  # noqa: BLE001 - no place for it: each process by itself

@@ -8,15 +8,12 @@ what the rate wants it to be.
 
 from __future__ import annotations
 
-from functools import lru_cache
 from math import exp, log1p
 from time import monotonic
-from typing import TYPE_CHECKING, Any, Final
-
-from eai_autotrace.sampling.rules import template
+from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Iterable
 
     from eai_autotrace.sampling.rate import Rate, SharedRate
 
@@ -30,22 +27,11 @@ _AVERAGED: Final = 10.0
 # Seconds in which one trace of a route is kept, however rare it is, and after which it is forgotten.
 _SEEN: Final = 60.0
 _FORGOTTEN: Final = 600.0
-_ROUTE: Final = "http.route"
-_PATH: Final = "url.path"
-# Other paths than these are looked through for ids, which takes 1 us.
-_template = lru_cache(maxsize=1024)(template)
+# Less than this a second is as much as nothing.
+_LEAST: Final = 1e-6
 
 
-def route_of(name: str, attributes: Mapping[str, Any]) -> str:
-    """What a trace's first span is counted under: its route, its path without ids, or its name."""
-    route = attributes.get(_ROUTE)
-    if type(route) is str:
-        return route
-    path = attributes.get(_PATH)
-    return _template(path) if type(path) is str else name
-
-
-class Route:
+class RouteShare:
     """
     A route and its share.
 
@@ -80,7 +66,7 @@ class FairRate:
         self._rate = rate
         self._clock = clock
         self._since = clock()
-        self.routes: dict[str, Route] = {}
+        self.routes: dict[str, RouteShare] = {}
 
     def ratio(self, key: str) -> float:
         """The ratio for a trace of a route that begins now."""
@@ -100,11 +86,11 @@ class FairRate:
         """Note that the trace is kept."""
         self._rate.kept()
 
-    def _new(self, key: str, now: float) -> Route:
+    def _new(self, key: str, now: float) -> RouteShare:
         """The route of a name that is new, or of all that have no room."""
         if len(self.routes) >= _MOST:
             key = OTHER
-        return self.routes.setdefault(key, Route(now - _SEEN))
+        return self.routes.setdefault(key, RouteShare(now - _SEEN))
 
     def _weigh(self, now: float, passed: float) -> None:
         """Give each route its share by what has come."""
@@ -130,9 +116,9 @@ def weights(arrivals: Iterable[float], target: float) -> list[float]:
         arrivals: How many traces a second begin in each route.
         target: How many a second are kept of all.
     """
-    rates = [max(rate, 1e-6) for rate in arrivals]
+    rates = [max(rate, _LEAST) for rate in arrivals]
     total = sum(rates)
-    if total <= target or target <= 0:
+    if total <= target or target < _LEAST:
         return [1.0] * len(rates)
     # By traces a minute: of these also a rare route has some.
     wanted = [log1p(60 * rate) for rate in rates]

@@ -8,21 +8,29 @@ from typing import TYPE_CHECKING, Any, Final
 
 from opentelemetry.trace import SpanKind
 
+from eai_autotrace.semconv.attributes import URL_PATH
+
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
 
     from eai_autotrace.config.sampling import RuleSetting
 
-    Fits = Callable[[str], bool]
-    Condition = Callable[[str, Callable[[], Mapping[str, Any]]], bool]
+    Fits = Callable[[str], Any]
+    Conditions = tuple[tuple[str, Fits], ...]
 
-_PATH: Final = "url.path"
+NAME: Final = "name"
+"""What stands for the span's name among attributes."""
+
+_KIND: Final = "kind"
 _WILD: Final = re.compile(r"[*?\[]")
 # Segments that are ids: digits, UUIDs, and hexadecimal of 8 digits or more with a digit among them.
-_ID: Final = re.compile(
-    r"(?<=/)(?:\d+|[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}|(?=[a-f]*\d)[0-9a-f]{8,})(?=/|$)",
-    re.IGNORECASE,
+_AN_ID: Final = (
+    r"(?:\d+|[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}|(?=[a-fA-F]*\d)[0-9a-fA-F]{8,})"
 )
+_ID: Final = re.compile(rf"(?<=/){_AN_ID}(?=/|$)")
+# The place of an id in a pattern that `fnmatch.translate` has made an expression of.
+_PLACE: Final = re.compile(r"(?<=/)\\\{id\\\}")
+_IN_PLACE: Final = rf"(?:\{{id\}}|{_AN_ID}(?=/|\Z))"
 
 
 class Rule:
@@ -35,30 +43,19 @@ class Rule:
     Attributes:
         setting: The same.
         kinds: The numbers of the kinds of spans that it may apply to.
+        conditions: Attributes, or `NAME`, and what tells whether a value is as the rule wants it. Each
+            is one call of a function in C.
     """
 
-    __slots__ = ("_conditions", "kinds", "setting")
+    __slots__ = ("conditions", "kinds", "setting")
 
     def __init__(self, setting: RuleSetting) -> None:
         self.setting = setting
-        of_kind = _fits(setting.patterns.get("kind", "*"))
+        of_kind = fits(_KIND, setting.patterns.get(_KIND, "*"))
         self.kinds = frozenset(kind._value_ for kind in SpanKind if of_kind(kind.name.lower()))
-        self._conditions = tuple(
-            _condition(key, pattern) for key, pattern in setting.patterns.items() if key != "kind"
+        self.conditions: Conditions = tuple(
+            (key, fits(key, pattern)) for key, pattern in setting.patterns.items() if key != _KIND
         )
-
-    def matches(self, name: str, attributes: Callable[[], Mapping[str, Any]]) -> bool:
-        """
-        Whether it applies to a span of one of its kinds.
-
-        Args:
-            name: The span's name.
-            attributes: Gives its attributes; called only if a condition needs one.
-        """
-        for holds in self._conditions:  # noqa: SIM110 - `all` with a generator takes 0.5 us more
-            if not holds(name, attributes):
-                return False
-        return True
 
 
 def template(path: str) -> str:
@@ -66,38 +63,15 @@ def template(path: str) -> str:
     return _ID.sub("{id}", path)
 
 
-def _condition(key: str, pattern: str) -> Condition:
-    fits = _fits(pattern)
-    if key == "name":
-        return lambda name, _attributes: fits(name)
-    has_ids = key == _PATH and "{id}" in pattern
-
-    def holds(_name: str, attributes: Callable[[], Mapping[str, Any]]) -> bool:
-        value = attributes().get(key)
-        if value is None:
-            return False
-        text = value if type(value) is str else str(value)
-        return fits(text) or (has_ids and fits(template(text)))
-
-    return holds
-
-
-def _fits(pattern: str) -> Fits:
+def fits(key: str, pattern: str) -> Fits:
     """Whether a text is of a pattern, or of one of several with ``|`` between them."""
     parts = pattern.split("|")
-    exact = frozenset(part for part in parts if not _WILD.search(part))
-    wild = tuple(_fits_wild(part) for part in parts if part not in exact)
-    if not wild:
-        return exact.__contains__
-    if len(parts) == 1:
-        return wild[0]
-    return lambda text: text in exact or any(fits(text) for fits in wild)
-
-
-def _fits_wild(pattern: str) -> Fits:
-    """The same for one pattern; a regular expression takes four times as long as a prefix."""
-    prefix, rest = pattern[:-1], pattern[-1:]
-    if rest == "*" and not _WILD.search(prefix):
-        return lambda text: text.startswith(prefix)
-    match = re.compile(translate(pattern)).match
-    return lambda text: match(text) is not None
+    has_ids = key == URL_PATH and "{id}" in pattern
+    if not has_ids and not _WILD.search(pattern):
+        return frozenset(parts).__contains__
+    # What `translate` gives is "(?s:...)\Z". One such group around all of them lets the expression
+    # look at what they begin with first, which takes a third of the time.
+    within = "|".join(translate(part)[4:-3] for part in parts)
+    if has_ids:
+        within = _PLACE.sub(lambda _: _IN_PLACE, within)
+    return re.compile(rf"(?s:{within})\Z").match

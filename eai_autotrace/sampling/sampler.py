@@ -16,8 +16,8 @@ from opentelemetry.trace import SpanKind, TraceState
 
 from eai_autotrace.patching.guard import report
 from eai_autotrace.sampling.deciders import Plan
-from eai_autotrace.sampling.fair import route_of
 from eai_autotrace.sampling.rate import Rate
+from eai_autotrace.sampling.start import Start
 from eai_autotrace.sampling.threshold import (
     LOW_BITS,
     randomness_of,
@@ -25,21 +25,25 @@ from eai_autotrace.sampling.threshold import (
     threshold_in,
     with_threshold,
 )
+from eai_autotrace.semconv.attributes import URL_PATH
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from opentelemetry.context import Context
-    from opentelemetry.trace import Link
+    from opentelemetry.trace import Link, SpanContext
     from opentelemetry.util.types import Attributes
 
     from eai_autotrace.config.sampling import RuleSetting
     from eai_autotrace.sampling.deciders import Decider, MakeRate, Ratio
+    from eai_autotrace.sampling.part import Part
+    from eai_autotrace.sampling.tail import TailKeeper
 
-    Start = Callable[[], Mapping[str, Any]]
-    Root = tuple[bool, TraceState, Start]
+    Describe = Callable[[], Mapping[str, Any]]
+    Root = tuple[bool, TraceState, Describe, Part | None]
 
 _EMPTY: Final = TraceState()
+_NONE: Final[Mapping[str, Any]] = {}
 
 
 class EaiSampler(Sampler):
@@ -51,6 +55,7 @@ class EaiSampler(Sampler):
             ``None`` keeps all, and tells no threshold.
         rules: The first one that matches decides.
         make_rate: Makes what a rule with ``tps`` asks for the ratio, from the number and the rule.
+        tail: Holds what is not kept, and keeps what turns out to matter; ``None`` for nothing.
     """
 
     def __init__(
@@ -58,8 +63,14 @@ class EaiSampler(Sampler):
         ratio: Ratio | None,
         rules: Sequence[RuleSetting] = (),
         make_rate: MakeRate = lambda target, _: Rate(target),
+        tail: TailKeeper | None = None,
     ) -> None:
-        self._plan = Plan(ratio, rules, make_rate)
+        self._plan = Plan(ratio, rules, make_rate, tail)
+
+    @property
+    def tail(self) -> TailKeeper | None:
+        """What holds traces that were not kept; ``None`` for nothing."""
+        return self._plan.tail
 
     @property
     def deciders(self) -> tuple[Decider, ...]:
@@ -70,7 +81,14 @@ class EaiSampler(Sampler):
         """Decide as another sampler does, at once and in all threads; counts begin anew."""
         self._plan = other._plan
 
-    def decide_root(self, trace_id: int, name: str, kind: SpanKind, attributes: Start) -> Root:
+    def decide_root(
+        self,
+        trace_id: int,
+        name: str,
+        kind: SpanKind,
+        attributes: Describe,
+        early: Mapping[str, Any] | None = None,
+    ) -> Root:
         """
         Decide about a trace that begins.
 
@@ -78,40 +96,47 @@ class EaiSampler(Sampler):
             trace_id: Its id, or another number whose low 56 bits are its randomness.
             name: The first span's name.
             kind: Its kind.
-            attributes: Gives its attributes; called at most once, and only if a rule needs them.
+            attributes: Gives its attributes; called at most once, and only if one is needed.
+            early: Those of them that are known without work.
 
         Returns:
-            Whether it is kept, the tracestate that it begins with, and what gives the attributes
-            without working them out a second time.
+            Whether it is kept, the tracestate that it begins with, what gives the attributes
+            without working them out a second time, and what holds it if it is not kept.
         """
         try:
-            return self._decide_root(trace_id, name, kind, attributes)
+            plan = self._plan
+            decider, route = plan.last, ""
+            rules, others, is_named = plan.by_kind[kind._value_]
+            if early and URL_PATH in early and not is_named(early[URL_PATH]):
+                rules = others
+            if rules or decider.routes is not None:
+                start = Start(name, attributes, early or _NONE)
+                attributes = start.all
+                decider = start.first(rules) or decider
+                if decider.routes is not None:
+                    route = start.route()
+            threshold = decider.decide(trace_id & LOW_BITS, route)
+            # Plain tuples: a named one takes 0.3 us more.
+            if threshold is not None:
+                state = state_of(threshold) if decider.tells else _EMPTY
+                return True, state, attributes, None
+            tail = None if decider.is_final else plan.tail
+            part = None if tail is None else tail.begin(is_below=False)
         except Exception as failure:  # noqa: BLE001 - the boundary: this runs in `start_span`
             report("sampling", failure)
-            # Kept without a threshold: how likely that was is not known.
-            return True, _EMPTY, attributes
+            return True, _EMPTY, attributes, None  # how likely that was is not known
+        return False, _EMPTY, attributes, part
 
-    def _decide_root(self, trace_id: int, name: str, kind: SpanKind, attributes: Start) -> Root:
-        plan = self._plan
-        decider = plan.last
-        rules = plan.by_kind[kind._value_]
-        if rules:
-            attributes = _Once(attributes)
-            for rule, one in rules:
-                if rule.matches(name, attributes):
-                    if not rule.setting.is_dry:
-                        decider = one
-                        break
-                    one.dropped += 1
-        route = ""
-        if decider.routes is not None:
-            attributes = attributes if isinstance(attributes, _Once) else _Once(attributes)
-            route = route_of(name, attributes())
-        threshold = decider.decide(trace_id & LOW_BITS, route)
-        # Plain tuples: a named one takes 0.3 us more.
-        if threshold is None:
-            return False, _EMPTY, attributes
-        return True, state_of(threshold) if decider.tells else _EMPTY, attributes
+    def follow(self, parent: SpanContext) -> Part | None:
+        """What a span belongs to whose parent is not sampled; ``None`` if it is not recorded."""
+        tail = self._plan.tail
+        if tail is None:
+            return None
+        try:
+            return tail.follow(parent)
+        except Exception as failure:  # noqa: BLE001 - the boundary: this runs in `start_span`
+            report("sampling", failure)
+            return None
 
     def should_sample(  # noqa: PLR0913, PLR0917 - the SDK's
         self,
@@ -134,7 +159,7 @@ class EaiSampler(Sampler):
             decision = _decision(is_sampled=parent.trace_flags.sampled)
             return SamplingResult(decision, attributes, parent.trace_state)
         given = attributes or {}
-        is_sampled, state, _ = self.decide_root(
+        is_sampled, state, *_ = self.decide_root(
             randomness_of(trace_id, trace_state), name, kind or SpanKind.INTERNAL, lambda: given
         )
         if trace_state:
@@ -144,21 +169,6 @@ class EaiSampler(Sampler):
     def get_description(self) -> str:
         """The sampler and the number of its rules."""
         return f"EaiSampler{{{len(self.deciders) - 1} rules}}"
-
-
-class _Once:
-    """Attributes that are worked out once, when they are first asked for."""
-
-    __slots__ = ("_found", "_make")
-
-    def __init__(self, make: Start) -> None:
-        self._make = make
-        self._found: Mapping[str, Any] | None = None
-
-    def __call__(self) -> Mapping[str, Any]:
-        if self._found is None:
-            self._found = self._make() or {}
-        return self._found
 
 
 def _decision(*, is_sampled: bool) -> Decision:

@@ -125,6 +125,15 @@ OPENAI_RESPONSE_SYSTEM_FINGERPRINT: Final = "openai.response.system_fingerprint"
 # Ours: how an operation ended that neither completed nor failed: cancelled, closed, abandoned.
 EAI_OUTCOME: Final = "eai.outcome"
 
+# Ours, of sampling, on the first span of a trace that was not sampled and is kept after all: why it
+# is kept, and whether parts of it are missing. And of decisions: what became of a trace, the rule that
+# decided, the route.
+EAI_SAMPLING_DECISION: Final = "eai.sampling.decision"
+EAI_SAMPLING_KEPT: Final = "eai.sampling.kept"
+EAI_SAMPLING_PARTIAL: Final = "eai.sampling.partial"
+EAI_SAMPLING_ROUTE: Final = "eai.sampling.route"
+EAI_SAMPLING_RULE: Final = "eai.sampling.rule"
+
 # Ours, of HTTP: seconds from a request's arrival to the first byte of a streamed response; and what
 # was wrong with a request that did not validate: where, and the kind of fault, never a value.
 EAI_TIME_TO_FIRST_BYTE: Final = "eai.http.response.time_to_first_byte"

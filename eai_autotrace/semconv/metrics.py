@@ -24,6 +24,7 @@ _BYTES: Final = (0, 100, 1_000, 10_000, 100_000, 1_000_000, 10_000_000, 100_000_
 HISTOGRAM: Final = "histogram"
 COUNTER: Final = "counter"
 UP_DOWN_COUNTER: Final = "updowncounter"
+GAUGE: Final = "gauge"
 
 
 class Metric(NamedTuple):
@@ -264,4 +265,17 @@ EAI_GEN_AI_CLIENT_RETRIES: Final = Metric(
 )
 EAI_GEN_AI_CLIENT_COST: Final = Metric(
     "eai.gen_ai.client.cost", "{USD}", "Cost of GenAI operations, as far as it is known.", COUNTER
+)
+
+EAI_SAMPLING_DECISIONS: Final = Metric(
+    "eai.sampling.decisions", "{trace}", "Number of traces by what was decided of them.", COUNTER
+)
+EAI_SAMPLING_PROBABILITY: Final = Metric(
+    "eai.sampling.probability", "1", "Share of traces that is kept now.", GAUGE
+)
+EAI_SAMPLING_HELD_SPANS: Final = Metric(
+    "eai.sampling.held_spans",
+    "{span}",
+    "Number of spans held until it is known whether their trace is kept.",
+    UP_DOWN_COUNTER,
 )

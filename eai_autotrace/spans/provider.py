@@ -59,6 +59,8 @@ class TracerProvider(sdk.TracerProvider):
 
 
 _PROCESSOR_POSITION = 3
+# By name: the module of the SDK's own ones is imported by whoever has one.
+_EXPORTING = frozenset({"Pipeline", "BatchSpanProcessor", "SimpleSpanProcessor"})
 
 
 class Processors(sdk.SynchronousMultiSpanProcessor):
@@ -73,6 +75,7 @@ class Processors(sdk.SynchronousMultiSpanProcessor):
         self._starts: tuple[Callable[..., None], ...] = ()
         self._endings: tuple[Callable[..., None], ...] = ()
         self._ends: tuple[Callable[..., None], ...] = ()
+        self._exports: tuple[Callable[..., None], ...] = ()
 
     def add_span_processor(self, span_processor: sdk.SpanProcessor) -> None:
         """Add a processor; it sees spans after those added before."""
@@ -80,6 +83,8 @@ class Processors(sdk.SynchronousMultiSpanProcessor):
         self._starts = _implemented(self._span_processors, "on_start")
         self._endings = _implemented(self._span_processors, "_on_ending")
         self._ends = _implemented(self._span_processors, "on_end")
+        exporting = [one for one in self._span_processors if _exports(one)]
+        self._exports = _implemented(exporting, "on_end")
 
     def on_start(self, span: sdk.Span, parent_context: Context | None = None) -> None:
         """Tell those that want to know of a start."""
@@ -94,6 +99,16 @@ class Processors(sdk.SynchronousMultiSpanProcessor):
         """Tell those that want to know of an end."""
         for end in self._ends:
             end(span)
+        context: Any = span._context
+        if context is not None and not context.trace_flags & 1:
+            part = getattr(context, "part", None)
+            if part is not None:
+                part.ended(span, self._export)
+
+    def _export(self, span: sdk.ReadableSpan) -> None:
+        """Export a span that was not sampled and is kept after all: others have seen its end."""
+        for export in self._exports:
+            export(span)
 
 
 def _implemented(
@@ -105,3 +120,8 @@ def _implemented(
         for processor in processors
         if getattr(type(processor), name, None) is not getattr(sdk.SpanProcessor, name, None)
     )
+
+
+def _exports(processor: sdk.SpanProcessor) -> bool:
+    """Whether all a processor does is to export what is sampled."""
+    return any(base.__name__ in _EXPORTING for base in type(processor).__mro__)

@@ -18,7 +18,7 @@ from eai_autotrace.spans.ids import FLAGS, NO_STATE, make_context, span_id, trac
 from eai_autotrace.spans.span import Span
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from opentelemetry.context import Context
     from opentelemetry.trace import Link, SpanContext
@@ -47,8 +47,10 @@ class Tracer(sdk.Tracer):
         self._count_start = metrics.start_span if counts else None
         # A sampler that decides about the beginnings of traces alone: a parent is followed.
         self._decide_root = None if counts else getattr(self.sampler, "decide_root", None)
+        # Gives what holds a span of a trace that is not sampled, and may turn out to matter.
+        self._follow = None if counts else getattr(self.sampler, "follow", None)
         known = _follow if self._decide_root is not None else quick_decision(self.sampler)
-        self._decide = None if counts else known
+        self._decide: Any = None if counts else known
         generator = self.id_generator
         self._is_random = type(generator) is RandomIdGenerator
         self._new_trace_id = trace_id if self._is_random else generator.generate_trace_id
@@ -88,6 +90,7 @@ class Tracer(sdk.Tracer):
         links: Sequence[Link] | None,
         start_time: int | None,
         *,
+        early: Mapping[str, Any] | None = None,
         is_plain: bool = True,
     ) -> api.Span:
         """
@@ -101,33 +104,63 @@ class Tracer(sdk.Tracer):
             attributes: Gives its attributes.
             links: Its links.
             start_time: When it started, in nanoseconds since 1970; ``None`` is now.
+            early: Those attributes that are known without work, for the sampler.
             is_plain: Whether the attributes have no lists and no ``None``.
         """
         if not self._tracer_config.is_enabled:
             return NonRecordingSpan(context=parent or api.INVALID_SPAN_CONTEXT)
-        if parent is None or not parent.is_valid:
-            parent, state = None, NO_STATE
-            trace, random = self._new_trace_id(), self._random_flag()
-        else:
-            state, trace = parent.trace_state, parent.trace_id
-            random = parent.trace_flags & _RANDOM
+        if parent is not None and not parent.is_valid:
+            parent = None
         if self._decide is None:
-            asked = (name, context, parent, kind, attributes, links, start_time)
-            return self._start_asking(asked, trace, random)
-        if parent is None and self._decide_root is not None:
-            sampled, state, attributes = self._decide_root(trace, name, kind, attributes)
-        else:
-            sampled = self._decide(parent, trace)
-        made = make_context(trace, self._new_span_id(), FLAGS[random | sampled], state)
-        if not sampled:
+            return self._start_asking(name, context, parent, kind, attributes(), links, start_time)
+        made, is_recorded, attributes = self._context(name, parent, kind, attributes, early)
+        if not is_recorded:
             return NonRecordingSpan(made)
         span = self._make(name, made, parent, kind, attributes(), links, is_plain=is_plain)
         return span.begin(start_time, context)
 
-    def _start_asking(self, described: tuple[Any, ...], trace: int, random: int) -> api.Span:
+    def _context(
+        self,
+        name: str,
+        parent: SpanContext | None,
+        kind: SpanKind,
+        attributes: Callable[[], Any],
+        early: Mapping[str, Any] | None,
+    ) -> tuple[SpanContext, bool, Callable[[], Any]]:
+        """The context of a new span, whether it is recorded, and what gives its attributes."""
+        part = None
+        if parent is None:
+            state, trace, random = NO_STATE, self._new_trace_id(), self._random_flag()
+        else:
+            state, trace = parent.trace_state, parent.trace_id
+            random = parent.trace_flags & _RANDOM
+        if parent is None and self._decide_root is not None:
+            decided = self._decide_root(trace, name, kind, attributes, early)
+            sampled, state, attributes, part = decided
+        else:
+            sampled = self._decide(parent, trace)
+            if not sampled and parent is not None and self._follow is not None:
+                part = self._follow(parent)
+        make = make_context if part is None else part.context
+        made = make(trace, self._new_span_id(), FLAGS[random | sampled], state)
+        return made, sampled or part is not None, attributes
+
+    def _start_asking(
+        self,
+        name: str,
+        context: Context | None,
+        parent: SpanContext | None,
+        kind: SpanKind,
+        attributes: Any,
+        links: Sequence[Link] | None,
+        start_time: int | None,
+    ) -> api.Span:
         """Start a span of which a sampler decides that is not known here, or that is counted."""
-        name, context, parent, kind, attributes, links, start_time = described
-        result = self.sampler.should_sample(context, trace, name, kind, attributes(), links or ())
+        if parent is None:
+            trace, random = self._new_trace_id(), self._random_flag()
+        else:
+            trace, random = parent.trace_id, parent.trace_flags & _RANDOM
+        result = self.sampler.should_sample(context, trace, name, kind, attributes, links or ())
         ended = self._count_start(parent, result.decision) if self._count_start else None
         sampled = _SAMPLED if result.decision is Decision.RECORD_AND_SAMPLE else 0
         made = make_context(

@@ -26,7 +26,9 @@ from eai_autotrace.instrumentors._asgi.settings import (
 )
 from eai_autotrace.semconv import forwarded, http
 from eai_autotrace.semconv.attributes import (
+    HTTP_REQUEST_METHOD,
     NETWORK_PROTOCOL_NAME,
+    URL_PATH,
 )
 from eai_autotrace.semconv.forwarded import Origin
 from eai_autotrace.semconv.headers import Headers
@@ -97,6 +99,7 @@ class Requests:
             (),
             (method, origin.scheme or scope.get("scheme") or "http", scope.get("http_version")),
             EXCEPTION,
+            early={URL_PATH: scope["path"], HTTP_REQUEST_METHOD: method},
         )
 
     def connection(self, scope: Scope) -> Operation | None:

@@ -223,7 +223,7 @@ def test_an_sdk_that_is_not_known_is_used_as_it_is(run_python):
     """
     code = f"""
 import opentelemetry.sdk.trace.sampling as module
-del module.ParentBasedTraceIdRatio
+del module.DEFAULT_ON
 {INITIALIZE}
 from opentelemetry import trace
 print(type(trace.get_tracer_provider()).__module__)

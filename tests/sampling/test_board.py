@@ -145,7 +145,7 @@ def test_without_a_place_each_process_is_by_itself(monkeypatch, caplog):
     def refuse(*_):
         raise PermissionError("/dev/shm/x is not this user's alone")
 
-    monkeypatch.setattr("eai_autotrace.sampling.factory.Board", refuse)
+    monkeypatch.setattr("eai_autotrace.sampling.board.Board", refuse)
 
     sampler = make_eai_sampler(Config(sampling_adaptive_enabled=True))
 
