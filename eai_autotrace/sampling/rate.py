@@ -24,6 +24,9 @@ _WINDOW: Final = 0.1
 _LONGEST_CREDIT: Final = 0.3
 _LONGEST_DEBT: Final = 1.0
 _STRENGTH: Final = 2.0
+# How far debt, or a limit that is used up, can lower a ratio. Never to 0: traces that have no chance
+# would be missing from counts, by a quarter with a limit of 2.
+_LOWEST: Final = 0.1
 # Seconds of the limit that may be used up at once.
 _BUCKET: Final = 0.25
 # Seconds between looks at what other processes do, and over which one's own rate is averaged.
@@ -61,7 +64,7 @@ class Rate:
         self._count = 0.0
         self._seconds = 0.0
         self._credit = 0.0
-        self._size = (most or 0.0) * _BUCKET
+        self._size = max((most or 0.0) * _BUCKET, 1.0)
         self._room = self._size
 
     @property
@@ -90,11 +93,11 @@ class Rate:
             max(self._credit + passed * target, -_LONGEST_DEBT * target), _LONGEST_CREDIT * target
         )
         if target > 0:
-            ratio *= max(0.0, 1 + _STRENGTH * self._credit / target)
+            ratio *= max(_LOWEST, 1 + _STRENGTH * self._credit / target)
         ratio = min(max(ratio, self._least), self._largest)
         if self._most is not None:
             self._room = min(self._size, self._room + passed * self._most)
-            ratio *= max(0.0, min(1.0, self._room / self._size)) if self._size else 0.0
+            ratio *= max(_LOWEST, min(1.0, self._room / self._size)) if self._most else 0.0
         self._credit -= ratio
         return ratio
 

@@ -11,10 +11,10 @@ from eai_autotrace.sampling.rate import Rate
 TARGET = 10
 
 
-def _run(load, seconds, *, most=None, seed=1, **bounds):
+def _run(load, seconds, *, target=TARGET, most=None, seed=1, **bounds):
     """Gives what was kept in each second, the sum of adjusted counts, and how many traces came."""
     chance, now, kept = random.Random(seed), [0.0], [0] * seconds
-    rate = Rate(TARGET, most, clock=lambda: now[0], **bounds)
+    rate = Rate(target, most, clock=lambda: now[0], **bounds)
     adjusted = came = 0.0
     while True:
         arrivals = load(now[0])
@@ -62,6 +62,17 @@ def test_adjusted_counts_are_unbiased():
     runs = [_run(lambda at: 300 if int(at) % 3 else 30, 30, most=20, seed=n) for n in range(30)]
 
     assert sum(run[1] for run in runs) / sum(run[2] for run in runs) == pytest.approx(1, abs=0.03)
+
+
+def test_small_numbers():
+    """
+    Also with one trace a second, and a limit of two, counts are right within 10 %.
+    """
+    runs = [_run(lambda _: 3, 60, target=1, most=2, seed=n) for n in range(400)]
+
+    assert sum(run[1] for run in runs) / sum(run[2] for run in runs) == pytest.approx(1, abs=0.1)
+    assert sum(sum(run[0]) for run in runs) / 60 / 400 == pytest.approx(0.9, abs=0.1)
+    assert max(max(run[0]) for run in runs) <= 4
 
 
 def test_little_is_kept_whole():
