@@ -10,7 +10,7 @@ from opentelemetry.util._importlib_metadata import entry_points
 
 from eai_autotrace.config.load import RATIO_SAMPLERS
 from eai_autotrace.config.parse import redacted, shown
-from eai_autotrace.sampling.factory import make_eai_sampler
+from eai_autotrace.sampling.factory import keeps_by_end, make_eai_sampler
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -29,6 +29,11 @@ def make_sampler(config: Config) -> Sampler:
     """The sampler that the user names, or else ours."""
     if (config.traces_sampler or _OURS).lower() == _OURS:
         return make_eai_sampler(config)
+    if config.sampling_rules or config.sampling_adaptive_enabled or keeps_by_end(config):
+        text = (
+            "OTEL_TRACES_SAMPLER: %s decides; rules and other settings of sampling have no effect"
+        )
+        _logger.warning(text, shown(config.traces_sampler))
     # The SDK's own default would read the same variables once more.
     made = _plugin(
         "opentelemetry_traces_sampler",

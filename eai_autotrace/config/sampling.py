@@ -180,7 +180,7 @@ class SamplingSettings:
         (),
         "Rules for traces that begin here; the first one that matches the first span decides. A "
         "pattern with `*` and `?`, or several with `|` between them, is for a whole attribute, for "
-        "`name` or for `kind`; `url.path` also matches with `{id}` in place of ids. In the file a rule may be a mapping with "
+        "`name` or for `kind`; `url.path` also matches with `{id}` in place of ids, `http.route` is matched with the path. In the file a rule may be a mapping with "
         "`match`, `action`, the action's number under its name, and `dry_run`.",
         Kind(_FORM, _rules),
         variables=("OTEL_EAI_SAMPLING_RULES",),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from opentelemetry import trace
 
@@ -10,6 +10,9 @@ from eai_autotrace.config import Config
 from eai_autotrace.sampling.factory import make_eai_sampler
 from eai_autotrace.sampling.sampler import EaiSampler
 from eai_autotrace.sampling.threshold import ratio_of
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 
 class DeciderStats(NamedTuple):
@@ -20,7 +23,7 @@ class DeciderStats(NamedTuple):
         rule: The rule in compact form; empty for what decides where no rule does.
         kept: How many traces it has kept.
         dropped: How many it has not; of a rule on trial, how many it has matched.
-        ratio: The share that it keeps now, from 0 to 1.
+        ratio: The share that it keeps now, from 0 to 1; where routes have their own, the last one.
     """
 
     rule: str
@@ -29,16 +32,75 @@ class DeciderStats(NamedTuple):
     ratio: float
 
 
-def get_sampling_stats() -> tuple[DeciderStats, ...]:
+class RouteStats(NamedTuple):
     """
-    What was decided about traces that began in this process, rule by rule.
+    A route's part of a number of traces a second.
+
+    Attributes:
+        per_second: How many traces begin there.
+        ratio: The share of them that is kept now, from 0 to 1.
+    """
+
+    per_second: float
+    ratio: float
+
+
+class KeptStats(NamedTuple):
+    """
+    What became of traces that were not sampled and might have mattered.
+
+    Attributes:
+        by_reason: How many were kept, by reason.
+        over_limit: How many were not kept because of the limit of a second.
+        evicted: How many were decided before their end, for the space or the time they took.
+        held_spans: How many spans are held now.
+    """
+
+    by_reason: Mapping[str, int]
+    over_limit: int
+    evicted: int
+    held_spans: int
+
+
+class SamplingStats(NamedTuple):
+    """
+    What was decided about traces that began in this process.
+
+    Attributes:
+        rules: By each rule in their order, and last by what decides where no rule does.
+        routes: The routes that share a number of traces a second; empty with a fixed share.
+        kept_by_end: What was kept by how it ended; ``None`` where nothing is.
+    """
+
+    rules: tuple[DeciderStats, ...]
+    routes: Mapping[str, RouteStats]
+    kept_by_end: KeptStats | None
+
+
+def get_sampling_stats() -> SamplingStats:
+    """
+    What was decided about traces that began in this process.
 
     Raises:
         RuntimeError: The process has another sampler.
     """
-    return tuple(
-        DeciderStats(one.text, one.kept, one.dropped, ratio_of(one.threshold))
-        for one in _sampler().deciders
+    sampler = _sampler()
+    routes = {
+        name: RouteStats(route.per_second or 0.0, route.ratio)
+        for one in sampler.deciders
+        if one.routes is not None
+        for name, route in tuple(one.routes.routes.items())
+    }
+    tail, by_end = sampler.tail, None
+    if tail is not None:
+        by_end = KeptStats(dict(tail.kept), tail.over, tail.evicted, tail.spans)
+    return SamplingStats(
+        tuple(
+            DeciderStats(one.text, one.kept, one.dropped, ratio_of(one.threshold))
+            for one in sampler.deciders
+        ),
+        routes,
+        by_end,
     )
 
 

@@ -10,7 +10,6 @@ from eai_autotrace.patching.forks import handle_when_forked
 from eai_autotrace.sampling.fair import FairRate
 from eai_autotrace.sampling.rules import Rule, fits
 from eai_autotrace.sampling.threshold import threshold_of
-from eai_autotrace.semconv.attributes import URL_PATH
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -105,11 +104,9 @@ class OfKind(NamedTuple):
 
 def _of_kind(deciders: Sequence[Decider], kind: int) -> OfKind:
     rules = [(one, one.rule) for one in deciders if one.rule and kind in one.rule.kinds]
-    paths = [rule.setting.patterns.get(URL_PATH) for _, rule in rules]
-    named = [path for path in paths if path is not None]
     every = tuple((one, rule.conditions) for one, rule in rules)
-    others = tuple(pair for pair, path in zip(every, paths, strict=True) if path is None)
-    is_named = fits(URL_PATH, "|".join(named)) if named else frozenset[str]().__contains__
+    others = tuple((one, rule.conditions) for one, rule in rules if not rule.paths)
+    is_named = fits([path for _, rule in rules for path in rule.paths])
     return OfKind(every, others, is_named)
 
 

@@ -34,9 +34,14 @@ def make_eai_sampler(config: Config) -> EaiSampler:
     return EaiSampler(_ratio(config), rules, partial(_shared, config), _tail(config))
 
 
+def keeps_by_end(config: Config) -> bool:
+    """Whether some traces are kept because of how they end."""
+    return bool(config.sampling_keep) or config.sampling_keep_slower_than is not None
+
+
 def _tail(config: Config) -> TailKeeper | None:
     """What keeps traces that the ratio leaves out and that matter; ``None`` if none do."""
-    if not config.sampling_keep and config.sampling_keep_slower_than is None:
+    if not keeps_by_end(config):
         return None
     return TailKeeper(
         reasons=Reasons(config.sampling_keep, config.sampling_keep_slower_than),

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any, Final
 
 from opentelemetry.trace import SpanKind
 
-from eai_autotrace.semconv.attributes import URL_PATH
+from eai_autotrace.semconv.attributes import HTTP_ROUTE, URL_PATH
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from eai_autotrace.config.sampling import RuleSetting
 
@@ -22,15 +22,18 @@ NAME: Final = "name"
 """What stands for the span's name among attributes."""
 
 _KIND: Final = "kind"
-_WILD: Final = re.compile(r"[*?\[]")
 # Segments that are ids: digits, UUIDs, and hexadecimal of 8 digits or more with a digit among them.
 _AN_ID: Final = (
     r"(?:\d+|[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}|(?=[a-fA-F]*\d)[0-9a-fA-F]{8,})"
 )
 _ID: Final = re.compile(rf"(?<=/){_AN_ID}(?=/|$)")
-# The place of an id in a pattern that `fnmatch.translate` has made an expression of.
-_PLACE: Final = re.compile(r"(?<=/)\\\{id\\\}")
-_IN_PLACE: Final = rf"(?:\{{id\}}|{_AN_ID}(?=/|\Z))"
+# An id in a pattern that `fnmatch.translate` has made an expression of, and what it stands for there.
+_AN_ID_HERE: Final = re.compile(r"(?<=/)\\\{id\\\}")
+_AN_ID_OR_PLACE: Final = rf"(?:\{{id\}}|{_AN_ID}(?=/|\Z))"
+# The same for any parameter of a route.
+_PARAMETER: Final = re.compile(r"\\\{[^/{}]*\\\}")
+# What an expression has that is no text: a group, a set, or a sign that no backslash is before.
+_IS_EXPRESSION: Final = re.compile(r"(?<!\\)[][(){}*+?.^$|]")
 
 
 class Rule:
@@ -45,17 +48,20 @@ class Rule:
         kinds: The numbers of the kinds of spans that it may apply to.
         conditions: Attributes, or `NAME`, and what tells whether a value is as the rule wants it. Each
             is one call of a function in C.
+        paths: The expressions of those for the path.
     """
 
-    __slots__ = ("conditions", "kinds", "setting")
+    __slots__ = ("conditions", "kinds", "paths", "setting")
 
     def __init__(self, setting: RuleSetting) -> None:
         self.setting = setting
-        of_kind = fits(_KIND, setting.patterns.get(_KIND, "*"))
+        patterns = {key: _expressions(key, text) for key, text in setting.patterns.items()}
+        of_kind = fits(patterns.pop(_KIND, [".*"]))
         self.kinds = frozenset(kind._value_ for kind in SpanKind if of_kind(kind.name.lower()))
-        self.conditions: Conditions = tuple(
-            (key, fits(key, pattern)) for key, pattern in setting.patterns.items() if key != _KIND
-        )
+        # The route of a request is not known at its start; its path is, and has the route's form.
+        named = [(URL_PATH if key == HTTP_ROUTE else key, found) for key, found in patterns.items()]
+        self.conditions: Conditions = tuple((key, fits(found)) for key, found in named)
+        self.paths = tuple(one for key, found in named if key == URL_PATH for one in found)
 
 
 def template(path: str) -> str:
@@ -63,15 +69,25 @@ def template(path: str) -> str:
     return _ID.sub("{id}", path)
 
 
-def fits(key: str, pattern: str) -> Fits:
-    """Whether a text is of a pattern, or of one of several with ``|`` between them."""
-    parts = pattern.split("|")
-    has_ids = key == URL_PATH and "{id}" in pattern
-    if not has_ids and not _WILD.search(pattern):
-        return frozenset(parts).__contains__
-    # What `translate` gives is "(?s:...)\Z". One such group around all of them lets the expression
-    # look at what they begin with first, which takes a third of the time.
-    within = "|".join(translate(part)[4:-3] for part in parts)
-    if has_ids:
-        within = _PLACE.sub(lambda _: _IN_PLACE, within)
-    return re.compile(rf"(?s:{within})\Z").match
+def fits(expressions: Sequence[str]) -> Fits:
+    """Whether a text is of one of some expressions."""
+    if not any(_IS_EXPRESSION.search(one) for one in expressions):
+        return frozenset(re.sub(r"\\(.)", r"\1", one) for one in expressions).__contains__
+    # One group around all of them lets them share what they begin with: a third of the time.
+    return re.compile(rf"(?s:{'|'.join(expressions)})\Z").match
+
+
+def _expressions(key: str, pattern: str) -> list[str]:
+    """The regular expressions of a pattern's parts, for a whole value."""
+    # What `translate` gives is "(?s:...)\Z".
+    found = [translate(part)[4:-3] for part in pattern.split("|")]
+    if key == URL_PATH:
+        return [_AN_ID_HERE.sub(lambda _: _AN_ID_OR_PLACE, one) for one in found]
+    if key == HTTP_ROUTE:
+        return [_PARAMETER.sub(_in_path, one) for one in found]
+    return found
+
+
+def _in_path(parameter: re.Match[str]) -> str:
+    """What a parameter of a route stands for in a path; ``{rest:path}`` has slashes, too."""
+    return "(?:.+)" if parameter[0].endswith(r":path\}") else "(?:[^/]+)"

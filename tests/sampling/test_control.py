@@ -5,7 +5,8 @@ from __future__ import annotations
 import threading
 
 import pytest
-from opentelemetry.trace import SpanKind
+from opentelemetry import trace
+from opentelemetry.trace import SpanKind, StatusCode
 
 from eai_autotrace.config.load import load
 from eai_autotrace.sampling.control import configure_sampler, get_sampling_stats
@@ -33,7 +34,9 @@ def test_stats(tracer):
     for name in ("a", "b", "c", "c"):
         tracer.start_span(name).end()
 
-    first, second, last = get_sampling_stats()
+    stats = get_sampling_stats()
+    first, second, last = stats.rules
+    assert (stats.routes, stats.kept_by_end) == ({}, None)
     assert first == ("name=a:drop", 0, 1, 0)
     assert (second.rule, second.kept + second.dropped, second.ratio) == ("name=b:ratio=0.5", 1, 0.5)
     assert last == ("", 2, 0, 1)
@@ -49,7 +52,32 @@ def test_a_rule_on_trial_is_counted(monkeypatch):
     monkeypatch.setattr("opentelemetry.trace.get_tracer_provider", lambda: provider)
 
     assert sampler.decide_root(1, "a", SpanKind.SERVER, dict)[0]
-    assert get_sampling_stats() == (("name=a:drop", 0, 1, 0), ("", 1, 0, 1))
+    assert get_sampling_stats().rules == (("name=a:drop", 0, 1, 0), ("", 1, 0, 1))
+
+
+def test_stats_of_routes_and_ends(tracer):
+    """
+    Routes tell their share, and what is kept by its end tells how much that is.
+    """
+    configure_sampler(
+        sampling_adaptive_enabled=True,
+        sampling_adaptive_max_ratio=0.0,
+        sampling_scope="process",
+        sampling_keep=("errors",),
+        sampling_keep_max_tps=1,
+    )
+    for _ in range(3):
+        span = tracer.start_span("a")
+        span.set_status(StatusCode.ERROR)
+        span.end()
+    held = tracer.start_span("b")
+    tracer.start_span("c", trace.set_span_in_context(held)).end()
+
+    stats = get_sampling_stats()
+
+    assert stats.rules[-1] == ("", 0, 4, 0)
+    assert stats.routes == {"a": (0.0, 0.0), "b": (0.0, 0.0)}
+    assert stats.kept_by_end == ({"errors": 1}, 2, 0, 1)
 
 
 def test_it_changes_at_once(tracer):
@@ -65,7 +93,7 @@ def test_it_changes_at_once(tracer):
         sampling_rules=_rules("name=c:keep"), sampling_ratio=0.0, sampling_default_rules=False
     )
     assert tracer.start_span("c").is_recording()
-    assert [stats.rule for stats in get_sampling_stats()] == ["name=c:keep", ""]
+    assert [stats.rule for stats in get_sampling_stats().rules] == ["name=c:keep", ""]
 
 
 def test_it_changes_while_it_is_asked(tracer):

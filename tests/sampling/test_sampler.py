@@ -100,6 +100,16 @@ RULES = {
     "no.such=*:drop": {"/x": True},
     "url.path=/x|/y|/z/*:drop": {"/x": False, "/y": False, "/z/1": False, "/z": True},
     "url.path=/a?c|/[0]:drop": {"/abc": False, "/0": False, "/ac": True},
+    "url.path=/a.c|/x+:drop": {"/a.c": False, "/abc": True, "/x+": False, "/xx": True},
+    "url.path=/v1/{id}/*:drop": {"/v1/7/x": False, "/v1/{id}/x": False, "/v1/a/x": True},
+    "url.path=/v1/{id}*:drop": {"/v1/7/x": False, "/v1/7": False, "/v1/7a": True},
+    "http.route=/orders/{order_id}:drop": {"/orders/a": False, "/orders/7": False, "/orders": True},
+    "http.route=/files/{rest:path}:drop": {"/files/a/b": False, "/files/": True},
+    "http.route=/v?/{x}/items|/{y}:drop": {
+        "/v1/a/items": False,
+        "/b": False,
+        "/v1/a/b/items": True,
+    },
 }
 
 
@@ -319,3 +329,22 @@ for name in ("kept", "dropped"):
         )
         assert (done.stdout, done.stderr) == ("EaiSampler\n", "")
         assert [span.name for span in otlp_receiver.spans()] == ["kept"]
+
+
+def test_another_sampler_that_is_named(run_python):
+    """
+    Rules beside another sampler that is named have no effect, and one line says so.
+    """
+    done = run_python(
+        "pass",
+        wrapped=True,
+        OTEL_TRACES_SAMPLER="always_on",
+        OTEL_EAI_SAMPLING_RULES="name=x:drop",
+        OTEL_TRACES_EXPORTER="none",
+        OTEL_SERVICE_NAME="app",
+    )
+
+    assert done.stderr == (
+        "OTEL_TRACES_SAMPLER: 'always_on' decides; rules and other settings of sampling have no"
+        " effect\n"
+    )
