@@ -13,6 +13,7 @@ import pytest
 import eai_autotrace
 
 ROOT = Path(__file__).parents[1]
+SAMPLERS = ["eai", "jaeger_remote", "parentbased_jaeger_remote"]
 VERSION = eai_autotrace.__version__
 LOADER = "opentelemetry/instrumentation/auto_instrumentation"
 SHADOW = f"{LOADER}/eai_autotrace-{VERSION}.dist-info"
@@ -150,8 +151,8 @@ def test_the_entry_points_load(installed):
                 f"eai_{path.stem}" for path in (ROOT / "instrumentors").glob("[!_]*.py")
             ),
             "opentelemetry_pre_instrument": ["eai"],
-            "opentelemetry_sampler": ["eai"],
-            "opentelemetry_traces_sampler": ["eai"],
+            "opentelemetry_sampler": SAMPLERS,
+            "opentelemetry_traces_sampler": SAMPLERS,
         }.items()
         for name in names
     ]

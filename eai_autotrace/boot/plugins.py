@@ -21,24 +21,30 @@ if TYPE_CHECKING:
     from eai_autotrace.config import Config
 
 _OURS: Final = "eai"
+_REMOTE: Final = frozenset({"jaeger_remote", "parentbased_jaeger_remote"})
 
 _logger = logging.getLogger("eai_autotrace")
 
 
 def make_sampler(config: Config) -> Sampler:
     """The sampler that the user names, or else ours."""
-    if (config.traces_sampler or _OURS).lower() == _OURS:
+    name = (config.traces_sampler or _OURS).lower()
+    if name == _OURS:
         return make_eai_sampler(config)
     if config.sampling_rules or config.sampling_adaptive_enabled or keeps_by_end(config):
         text = (
             "OTEL_TRACES_SAMPLER: %s decides; rules and other settings of sampling have no effect"
         )
         _logger.warning(text, shown(config.traces_sampler))
+    if name in _REMOTE:
+        from eai_autotrace.boot.remote import make_remote_sampler  # noqa: PLC0415 - rarely used
+
+        return make_remote_sampler(name, config.traces_sampler_arg, config)
     # The SDK's own default would read the same variables once more.
     made = _plugin(
         "opentelemetry_traces_sampler",
         "OTEL_TRACES_SAMPLER",
-        str(config.traces_sampler).lower(),
+        name,
         lambda factory: factory(_sampler_argument(config)),
     )
     return made or DEFAULT_ON

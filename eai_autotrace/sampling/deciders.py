@@ -6,20 +6,19 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from opentelemetry.trace import SpanKind
 
-from eai_autotrace.patching.forks import handle_when_forked
 from eai_autotrace.sampling.fair import FairRate
 from eai_autotrace.sampling.rules import Rule, fits
 from eai_autotrace.sampling.threshold import threshold_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from eai_autotrace.config.sampling import RuleSetting
-    from eai_autotrace.sampling.rate import Rate, SharedRate
+    from eai_autotrace.sampling.rate import GuaranteedRate, Rate, SharedRate
     from eai_autotrace.sampling.rules import Conditions, Fits
     from eai_autotrace.sampling.tail import TailKeeper
 
-    Ratio = float | Rate | SharedRate | FairRate
+    Ratio = float | Rate | SharedRate | FairRate | GuaranteedRate
     MakeRate = Callable[[float, str], Rate | SharedRate]
 
 
@@ -55,7 +54,7 @@ class Decider:
         self.is_certain = action in {"drop", "keep"}
         self.is_dry = rule is not None and rule.setting.is_dry
         self.routes = ratio if isinstance(ratio, FairRate) else None
-        self._rate: Rate | SharedRate | None = None
+        self._rate: Rate | SharedRate | GuaranteedRate | None = None
         if isinstance(ratio, (int, float)):
             self.threshold = threshold_of(ratio)
         elif not isinstance(ratio, FairRate):
@@ -120,7 +119,13 @@ class Plan:
         rules: The rules.
         make_rate: Makes what a rule with ``tps`` asks for the ratio, from the number and the rule.
         tail: Holds what is not kept; ``None`` for nothing.
+
+    Attributes:
+        operations: What decides where no rule does, by the first span's name; ``None`` where that
+            does not matter.
     """
+
+    operations: Mapping[str, Decider] | None = None
 
     def __init__(
         self,
@@ -132,12 +137,18 @@ class Plan:
         self.tail = tail
         self.last = Decider("", ratio)
         by_rule = [Decider(rule.text, _ratio_of(rule, make_rate), Rule(rule)) for rule in rules]
-        self.deciders = (*by_rule, self.last)
+        self._by_rule = tuple(by_rule)
         # By the kind's number: an enumeration's hash is Python.
         self.by_kind = {kind._value_: _of_kind(by_rule, kind._value_) for kind in SpanKind}
-        handle_when_forked(self._count_anew)
 
-    def _count_anew(self) -> None:
+    @property
+    def deciders(self) -> tuple[Decider, ...]:
+        """The rules in their order, the operations that have come, and what decides about the rest."""
+        named = () if self.operations is None else tuple(self.operations.values())
+        came = (decider for decider in named if decider.kept or decider.dropped)
+        return (*self._by_rule, *came, self.last)
+
+    def count_anew(self) -> None:
         """In a forked child: what the parent has decided is the parent's to tell."""
         for decider in self.deciders:
             decider.kept = decider.dropped = 0

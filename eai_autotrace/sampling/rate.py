@@ -155,3 +155,38 @@ class SharedRate:
         self._per_second = self._per_second * weight + self._came / passed * (1 - weight)
         self._came, self._since = 0, self._clock()
         self._rate.scale(self._board.share(self._per_second))
+
+
+class GuaranteedRate:
+    """
+    Gives the ratio for each trace of an operation.
+
+    A trace has a ratio of at least the time since the last one times the lower bound. So an operation
+    with few traces has that many on average, and the ratio depends on no trace's id.
+
+    Args:
+        share: The smallest ratio.
+        lower_bound: How many traces a second are kept at least.
+        clock: Gives seconds.
+
+    Attributes:
+        last: When the last trace began. An operation's first one is kept.
+    """
+
+    __slots__ = ("_clock", "_lower_bound", "_share", "last")
+
+    def __init__(self, share: float, lower_bound: float, clock: Callable[[], float]) -> None:
+        self._share = share
+        self._lower_bound = lower_bound
+        self._clock = clock
+        self.last: float | None = None
+
+    def ratio(self) -> float:
+        """The ratio for a trace that begins now."""
+        now, last = self._clock(), self.last
+        self.last = now
+        floor = 1.0 if last is None else min(1.0, (now - last) * self._lower_bound)
+        return max(self._share, floor)
+
+    def kept(self) -> None:
+        """Note that the trace is kept, which changes nothing."""

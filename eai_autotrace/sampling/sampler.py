@@ -14,6 +14,7 @@ from opentelemetry import trace
 from opentelemetry.sdk.trace.sampling import Decision, Sampler, SamplingResult
 from opentelemetry.trace import SpanKind, TraceState
 
+from eai_autotrace.patching.forks import handle_when_forked
 from eai_autotrace.patching.guard import report
 from eai_autotrace.sampling.deciders import Plan
 from eai_autotrace.sampling.rate import Rate
@@ -66,6 +67,8 @@ class EaiSampler(Sampler):
         tail: TailKeeper | None = None,
     ) -> None:
         self._plan = Plan(ratio, rules, make_rate, tail)
+        # Of the sampler, as such a hook stays for good and plans come and go.
+        handle_when_forked(self._count_anew)
 
     @property
     def tail(self) -> TailKeeper | None:
@@ -74,12 +77,15 @@ class EaiSampler(Sampler):
 
     @property
     def deciders(self) -> tuple[Decider, ...]:
-        """The rules in their order, and last what decides where none does."""
+        """The rules in their order, operations, and last what decides where none does."""
         return self._plan.deciders
 
     def take_over(self, other: EaiSampler) -> None:
         """Decide as another sampler does, at once and in all threads; counts begin anew."""
         self._plan = other._plan
+
+    def _count_anew(self) -> None:
+        self._plan.count_anew()
 
     def decide_root(
         self,
@@ -104,8 +110,8 @@ class EaiSampler(Sampler):
             without working them out a second time, and what holds it if it is not kept.
         """
         try:
-            plan = self._plan
-            decider, route = plan.last, ""
+            plan, route = self._plan, ""
+            decider = plan.last if plan.operations is None else plan.operations[name]
             rules, others, is_named = plan.by_kind[kind._value_]
             if early and URL_PATH in early and not is_named(early[URL_PATH]):
                 rules = others
