@@ -115,7 +115,10 @@ class SamplingSettings:
     )
     traces_sampler_arg: str | None = _sampling(
         None,
-        "The argument of that sampler, such as a ratio.",
+        "The argument of that sampler, such as a ratio. Of `jaeger_remote` and "
+        "`parentbased_jaeger_remote`: "
+        "`endpoint=http://localhost:5778/sampling,pollingIntervalMs=60000,initialSamplingRate=0.001`, "
+        "each part of which may be left out.",
         variables=("OTEL_TRACES_SAMPLER_ARG",),
     )
     sampling_ratio: float | None = _sampling(

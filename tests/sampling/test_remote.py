@@ -244,6 +244,9 @@ JUNK = {
     b"{}": "probabilisticSampling is no JSON object",
     b'{"strategyType": 2}': "strategyType is '2', expected PROBABILISTIC or RATE_LIMITING",
     b'{"strategyType": true}': "strategyType is 'True', expected",
+    b'{"strategyType": false, "probabilisticSampling": {"samplingRate": 1}}': (
+        "strategyType is 'False', expected"
+    ),
     b'{"strategyType": {"a": []}}': "strategyType is",
     b'{"strategyType": "RATE_LIMITING"}': "rateLimitingSampling is no JSON object",
     b'{"probabilisticSampling": 0.5}': "probabilisticSampling is no JSON object",
