@@ -381,6 +381,7 @@ def test_imports_run_one_way():
         "instrumentation": {"config", "instrumentation", "patching", "semconv"},
         "instrumentors": {"config", "instrumentors", "instrumentation", "patching", "semconv"},
         "sampling": {"config", "patching", "sampling", "semconv"},
+        "privacy": {"config", "patching", "privacy", "semconv"},
         "spans": {"patching", "spans"},
         "export": {"export", "patching"},
         "boot": {
@@ -389,6 +390,7 @@ def test_imports_run_one_way():
             "export",
             "instrumentors",
             "patching",
+            "privacy",
             "sampling",
             "semconv",
             "spans",

@@ -25,6 +25,10 @@ from eai_autotrace.config.otlp import SIGNALS
 from eai_autotrace.config.parse import shown
 from eai_autotrace.export.pipeline import Pipeline
 from eai_autotrace.patching.guard import guard
+from eai_autotrace.privacy.current import get_privacy_filter, use
+from eai_autotrace.privacy.filter import PrivacyFilter
+from eai_autotrace.privacy.measures import count_redactions
+from eai_autotrace.privacy.signals import Redactor
 from eai_autotrace.sampling.measures import observe
 from eai_autotrace.sampling.sampler import EaiSampler
 from eai_autotrace.spans.resource import ForkedResource
@@ -40,17 +44,20 @@ if TYPE_CHECKING:
 
 _logger = logging.getLogger("eai_autotrace")
 
+_PRIVACY: Final = "eai_autotrace.privacy"
 _BUILT_IN: Final = {"otlp", "console"}
 _STARTED_AS: Final = os.getpid()
 
 
 def install(config: Config) -> None:
     """Set the global providers. Never raises."""
-    resource = make_resource(config)
+    privacy = use(PrivacyFilter(config))
+    redactor = Redactor(privacy, counts=config.privacy_count)
+    resource = make_resource(config, privacy)
     _report_no_name(config, resource)
     for install_signal in (_install_traces, _install_metrics, _install_logs):
         try:
-            install_signal(config, resource)
+            install_signal(config, resource, redactor)
         except Exception as failure:
             _logger.warning("%s failed", install_signal.__name__, exc_info=failure)
     with guard("watching for other providers"):
@@ -69,7 +76,7 @@ def _here(resource: Resource) -> Resource:
     return resource if os.getpid() == _STARTED_AS else ForkedResource(resource)
 
 
-def _install_traces(config: Config, resource: Resource) -> None:
+def _install_traces(config: Config, resource: Resource, redactor: Redactor) -> None:
     if not _is_free(trace.get_tracer_provider(), trace):
         return
     # The end of the process is for boot.lifecycle, which keeps to a budget.
@@ -80,8 +87,10 @@ def _install_traces(config: Config, resource: Resource) -> None:
         span_limits=span_limits(config),
         shutdown_on_exit=False,
     )
+    if hasattr(provider, "redact_with"):
+        provider.redact_with(redactor.span)
     exporters = _made(config, "traces", _usable(config, "traces"), batch_exporter)
-    for pipeline in _pipelines(config, exporters):
+    for pipeline in _pipelines(config, exporters, redactor.span):
         provider.add_span_processor(pipeline)
     trace.set_tracer_provider(provider)
 
@@ -103,7 +112,7 @@ def _provider_class() -> type[TracerProvider]:
     return Lean
 
 
-def _install_metrics(config: Config, resource: Resource) -> None:
+def _install_metrics(config: Config, resource: Resource, redactor: Redactor) -> None:
     if not _is_free(metrics.get_meter_provider(), metrics):
         return
     names = _usable(config, "metrics")
@@ -112,9 +121,14 @@ def _install_metrics(config: Config, resource: Resource) -> None:
         from eai_autotrace.boot.sdk import meter_provider  # noqa: PLC0415 - see boot.late
 
         made = _made(config, "metrics", names, metric_exporter)
+        for exporter in made:
+            # Somebody else's exporter or reader has no place for it.
+            if hasattr(exporter, "redact"):
+                exporter.redact = redactor.metrics
         provider = meter_provider(config, _here(resource), made)
-        with guard("measuring sampling"):
+        with guard("measuring sampling and privacy"):
             _observe_sampling(provider)
+            count_redactions(get_privacy_filter().audit, provider.get_meter(_PRIVACY, __version__))
         return provider
 
     metrics.set_meter_provider(LateMeterProvider(make))
@@ -127,7 +141,7 @@ def _observe_sampling(provider: metrics.MeterProvider) -> None:
         observe(sampler, provider.get_meter("eai_autotrace.sampling", __version__))
 
 
-def _install_logs(config: Config, resource: Resource) -> None:
+def _install_logs(config: Config, resource: Resource, redactor: Redactor) -> None:
     if not _is_free(_logs.get_logger_provider(), _logs):
         return
     names = _usable(config, "logs")
@@ -136,7 +150,7 @@ def _install_logs(config: Config, resource: Resource) -> None:
         from eai_autotrace.boot.sdk import logger_provider  # noqa: PLC0415 - see boot.late
 
         made = _made(config, "logs", names, batch_exporter)
-        return logger_provider(config, _here(resource), made)
+        return logger_provider(config, _here(resource), made, redactor.log)
 
     _logs.set_logger_provider(LateLoggerProvider(make))
 
@@ -194,24 +208,31 @@ def _described(config: Config, signal: str, name: str) -> str:
     return f"{shown(target.endpoint)} by OTLP over {target.protocol}"
 
 
-def _pipelines(config: Config, exporters: list[Any]) -> Iterator[Pipeline]:
+def _pipelines(
+    config: Config, exporters: list[Any], redact: Callable[[Any], None]
+) -> Iterator[Pipeline]:
     """A pipeline for all exporters that send, and before it one for the console."""
     for console in exporters:
         if console.name == "console":
             from eai_autotrace.export.console import ConsolePipeline  # noqa: PLC0415 - rarely used
 
-            size, delay = config.batch_max_queue_size, config.batch_schedule_delay
-            yield ConsolePipeline(console, queue_size=size, delay=delay)
+            yield ConsolePipeline(
+                console,
+                queue_size=config.batch_max_queue_size,
+                delay=config.batch_schedule_delay,
+                redact=redact,
+            )
     sending: list[Exporter] = [made for made in exporters if made.name != "console"]
     if sending:
-        yield _pipeline(config, sending)
+        yield _pipeline(config, sending, redact)
 
 
-def _pipeline(config: Config, exporters: list[Exporter]) -> Pipeline:
+def _pipeline(config: Config, exporters: list[Exporter], redact: Callable[[Any], None]) -> Pipeline:
     return Pipeline(
         exporters,
         queue_size=config.batch_max_queue_size,
         batch_size=config.batch_max_export_batch_size if config.batch_enabled else 1,
         delay=config.batch_schedule_delay,
         timeout=config.batch_export_timeout,
+        redact=redact,
     )

@@ -19,12 +19,14 @@ from opentelemetry.util._importlib_metadata import entry_points
 from eai_autotrace import __version__
 from eai_autotrace.config.parse import did_you_mean, redacted, shown
 from eai_autotrace.config.shield import silence
+from eai_autotrace.semconv.attributes import EAI_PRIVACY_POLICY, EAI_PRIVACY_POLICY_HASH
 from eai_autotrace.spans.resource import instance_detector
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from eai_autotrace.config import Config
+    from eai_autotrace.privacy.filter import PrivacyFilter
 
 _DETECTORS: Final = "OTEL_EXPERIMENTAL_RESOURCE_DETECTORS"
 _GROUP: Final = "opentelemetry_resource_detector"
@@ -40,8 +42,14 @@ _SDK: Final = {
 _logger = logging.getLogger("eai_autotrace")
 
 
-def make_resource(config: Config) -> sdk.Resource:
-    """The attributes of the configuration, on top of those of detectors. Never raises."""
+def make_resource(config: Config, privacy: PrivacyFilter) -> sdk.Resource:
+    """
+    The attributes of the configuration, on top of those of detectors. Never raises.
+
+    Args:
+        config: The settings.
+        privacy: Keeps secrets out of them, such as those of command lines.
+    """
     said = {
         _SERVICE: config.service_name,
         "service.version": config.service_version,
@@ -51,7 +59,11 @@ def make_resource(config: Config) -> sdk.Resource:
     }
     unnamed = f"unknown_service:{PurePath(sys.executable or 'python').name}"
     own = {key: value for key, value in said.items() if value}
-    return sdk.Resource({**_SDK, _SERVICE: unnamed, **_detected(config), **own})
+    if not privacy.is_off:
+        own[EAI_PRIVACY_POLICY] = privacy.policy.mode
+        own[EAI_PRIVACY_POLICY_HASH] = privacy.policy.digest
+    found = {**_SDK, _SERVICE: unnamed, **_detected(config), **own}
+    return sdk.Resource(privacy.attributes(found, "resource"))
 
 
 def _detected(config: Config) -> Mapping[str, Any]:

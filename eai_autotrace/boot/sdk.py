@@ -71,7 +71,12 @@ def meter_provider(config: Config, resource: Resource, exporters: Iterable[Any])
     )
 
 
-def logger_provider(config: Config, resource: Resource, exporters: Iterable[Any]) -> LoggerProvider:
+def logger_provider(
+    config: Config,
+    resource: Resource,
+    exporters: Iterable[Any],
+    redact: Callable[[Any], None],
+) -> LoggerProvider:
     """A logger provider that sends to exporters."""
     provider = LoggerProvider(resource, shutdown_on_exit=False, **_log_limits(config))
     found = list(exporters)
@@ -82,6 +87,7 @@ def logger_provider(config: Config, resource: Resource, exporters: Iterable[Any]
             batch_size=config.logs_max_export_batch_size,
             delay=config.logs_schedule_delay,
             timeout=config.logs_export_timeout,
+            redact=redact,
         )
         provider.add_log_record_processor(pipeline)
     return provider

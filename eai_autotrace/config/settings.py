@@ -23,7 +23,6 @@ from eai_autotrace.config.otlp import OtlpSettings
 from eai_autotrace.config.parse import (
     DISABLED_FLAG,
     FLAG,
-    MAPPING,
     NAMES,
     PREFERENCES,
     TEXT,
@@ -32,6 +31,7 @@ from eai_autotrace.config.parse import (
     duration,
     integer,
 )
+from eai_autotrace.config.privacy import PrivacySettings
 from eai_autotrace.config.sampling import SamplingSettings
 from eai_autotrace.config.sdk import SdkSettings
 
@@ -93,7 +93,6 @@ _NO_EXPORTER = _not_yet("exporter of this name; use otlp")
 
 _EMPTY: Final[dict[str, Mapping[str, Any]]] = {
     "prefer": {},
-    "privacy": {},
     "resource_attributes": {},
 }
 
@@ -109,6 +108,7 @@ class Config(
     LlmSettings,
     LogSettings,
     ExceptionSettings,
+    PrivacySettings,
 ):
     """
     The settings of one process. Durations are in seconds.
@@ -335,18 +335,6 @@ class Config(
         variables=("OTEL_EAI_MEMORY_CLEANUP_INTERVAL",),
         yaml="performance.memory.cleanup_interval",
         group="Limits",
-    )
-    privacy: Mapping[str, Any] = field(
-        default_factory=dict,
-        metadata={
-            SETTING: Setting(
-                "Filters for secrets and personal data.",
-                MAPPING,
-                yaml="privacy",
-                group="Privacy",
-                pending=_not_yet("filters to set; what instrumentors keep out is fixed"),
-            )
-        },
     )
 
     def exporters(self, signal: str) -> tuple[str, ...]:

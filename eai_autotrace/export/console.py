@@ -79,16 +79,16 @@ class ConsolePipeline(Pipeline):
 
     Args:
         console: Prints.
-        queue_size: How many spans wait at most.
-        delay: How long a span waits for others at most, in seconds; never long.
+        settings: Those of `Pipeline`; a span never waits for long.
     """
 
     _what = "console spans"
 
-    def __init__(self, console: Console, *, queue_size: int = 2048, delay: float = 5.0) -> None:
+    def __init__(self, console: Console, **settings: Any) -> None:
         self._console = console
         self._told = self._exported = 0
-        super().__init__([], queue_size=queue_size, delay=min(delay, _LONGEST_DELAY))
+        delay = min(settings.pop("delay", _LONGEST_DELAY), _LONGEST_DELAY)
+        super().__init__([], delay=delay, **settings)
 
     def force_flush(self, timeout_millis: int = 30_000) -> bool:
         """Print everything that has ended by now, also of traces that go on."""

@@ -20,7 +20,7 @@ from eai_autotrace.export.worker import ExporterWorker
 from eai_autotrace.patching.forks import handle_when_forked
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from opentelemetry.sdk.metrics.export import MetricsData
 
@@ -41,7 +41,12 @@ class WorkerExporter(MetricExporter):
         timeout: The deadline of one attempt, in seconds.
         temporality: Whether values of an instrument are deltas, by its class.
         aggregation: How an instrument's values are aggregated, by its class.
+
+    Attributes:
+        redact: Gets what was collected; gives what is sent.
     """
+
+    redact: Callable[[MetricsData], MetricsData] | None = None
 
     def __init__(
         self,
@@ -58,7 +63,8 @@ class WorkerExporter(MetricExporter):
     def export(self, metrics_data: MetricsData, *_: Any, **__: Any) -> MetricExportResult:
         """Put what was collected into the worker."""
         if metrics_data.resource_metrics:
-            self._lane.put([metrics_data])
+            found = metrics_data if self.redact is None else self.redact(metrics_data)
+            self._lane.put([found])
         return MetricExportResult.SUCCESS
 
     def force_flush(self, timeout_millis: float = 10_000) -> bool:

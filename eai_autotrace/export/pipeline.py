@@ -39,7 +39,7 @@ _logger = logging.getLogger("eai_autotrace.export")
 
 
 def _unredacted(record: Any) -> None:
-    """The seam for the redactor: what instrumentors record is clean by itself."""
+    """Leave a record as it is."""
 
 
 class Batches:
@@ -57,6 +57,9 @@ class Batches:
 
     _what: ClassVar[str]
     """What they are, in the plural."""
+
+    _redacts_later: ClassVar[bool] = True
+    """Whether records are redacted when they are handed on, and not when they are taken in."""
 
     def __init__(  # noqa: PLR0913 - all but one by keyword
         self,
@@ -172,8 +175,9 @@ class Batches:
             while queue:
                 count = min(len(queue), self._batch)
                 batch = [queue.popleft() for _ in range(count)]
-                for record in batch:
-                    self._redact(record)
+                if self._redacts_later:
+                    for record in batch:
+                        self._redact(record)
                 for worker in self._workers:
                     worker.put(batch)
 

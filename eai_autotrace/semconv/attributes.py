@@ -125,6 +125,15 @@ OPENAI_RESPONSE_SYSTEM_FINGERPRINT: Final = "openai.response.system_fingerprint"
 # Ours: how an operation ended that neither completed nor failed: cancelled, closed, abandoned.
 EAI_OUTCOME: Final = "eai.outcome"
 
+# Ours, of privacy: how many values of a span were changed; the policy and a short text that is the same
+# for the same one; what found a secret, what was done, and in which signal.
+EAI_PRIVACY_ACTION: Final = "eai.privacy.action"
+EAI_PRIVACY_DETECTOR: Final = "eai.privacy.detector"
+EAI_PRIVACY_POLICY: Final = "eai.privacy.policy"
+EAI_PRIVACY_POLICY_HASH: Final = "eai.privacy.policy.hash"
+EAI_PRIVACY_SIGNAL: Final = "eai.privacy.signal"
+EAI_REDACTED: Final = "eai.redacted"
+
 # Ours, of sampling, on the first span of a trace that was not sampled and is kept after all: why it
 # is kept, and whether parts of it are missing. And of decisions: what became of a trace, the rule that
 # decided, the route.

@@ -279,3 +279,6 @@ EAI_SAMPLING_HELD_SPANS: Final = Metric(
     "Number of spans held until it is known whether their trace is kept.",
     UP_DOWN_COUNTER,
 )
+EAI_PRIVACY_REDACTIONS: Final = Metric(
+    "eai.privacy.redactions", "{value}", "Number of values that were kept out.", COUNTER
+)

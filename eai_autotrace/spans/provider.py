@@ -50,6 +50,12 @@ class TracerProvider(sdk.TracerProvider):
                 self._tracers[scope] = lean
             return self._tracers[scope]
 
+    def redact_with(self, redact: Callable[[Any], None]) -> None:
+        """Have spans redacted before processors other than ours see their end."""
+        processors = self._active_span_processor
+        if isinstance(processors, Processors):
+            processors.redact_with(redact)
+
     def _handle_fork(self) -> None:
         """In a forked child, within the fork: other hooks, which free locks, may still follow."""
         self._tracers_lock = threading.Lock()
@@ -76,6 +82,12 @@ class Processors(sdk.SynchronousMultiSpanProcessor):
         self._endings: tuple[Callable[..., None], ...] = ()
         self._ends: tuple[Callable[..., None], ...] = ()
         self._exports: tuple[Callable[..., None], ...] = ()
+        self._redact: Callable[[Any], None] | None = None
+        self._has_others = False
+
+    def redact_with(self, redact: Callable[[Any], None]) -> None:
+        """Have spans redacted before processors other than ours see their end: ours do it later."""
+        self._redact = redact
 
     def add_span_processor(self, span_processor: sdk.SpanProcessor) -> None:
         """Add a processor; it sees spans after those added before."""
@@ -83,6 +95,7 @@ class Processors(sdk.SynchronousMultiSpanProcessor):
         self._starts = _implemented(self._span_processors, "on_start")
         self._endings = _implemented(self._span_processors, "_on_ending")
         self._ends = _implemented(self._span_processors, "on_end")
+        self._has_others = any(_is_foreign(one) for one in self._span_processors)
         exporting = [one for one in self._span_processors if _exports(one)]
         self._exports = _implemented(exporting, "on_end")
 
@@ -97,6 +110,8 @@ class Processors(sdk.SynchronousMultiSpanProcessor):
 
     def on_end(self, span: sdk.ReadableSpan) -> None:
         """Tell those that want to know of an end."""
+        if self._has_others and self._redact is not None:
+            self._redact(span)
         for end in self._ends:
             end(span)
         context: Any = span._context
@@ -120,6 +135,12 @@ def _implemented(
         for processor in processors
         if getattr(type(processor), name, None) is not getattr(sdk.SpanProcessor, name, None)
     )
+
+
+def _is_foreign(processor: sdk.SpanProcessor) -> bool:
+    """Whether a processor of somebody else's is told of ends."""
+    is_told = type(processor).on_end is not sdk.SpanProcessor.on_end
+    return is_told and not any(base.__name__ == "Pipeline" for base in type(processor).__mro__)
 
 
 def _exports(processor: sdk.SpanProcessor) -> bool:

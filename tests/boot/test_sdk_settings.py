@@ -12,6 +12,7 @@ from eai_autotrace.boot.limits import span_limits
 from eai_autotrace.boot.resource import make_resource
 from eai_autotrace.boot.sdk import logger_provider, meter_provider
 from eai_autotrace.config import load
+from eai_autotrace.privacy.filter import PrivacyFilter
 
 LIMITS = [
     {},
@@ -37,7 +38,7 @@ def test_limits_are_those_that_the_sdk_reads(monkeypatch, environ):
     config = load(environ).config
     for name, value in environ.items():
         monkeypatch.setenv(name, value)
-    provider = logger_provider(config, Resource({}), [])
+    provider = logger_provider(config, Resource({}), [], str)
 
     assert vars(span_limits(config)) == vars(SpanLimits())
     assert vars(provider._log_record_limits) == vars(LogRecordLimits())
@@ -62,7 +63,7 @@ def test_the_resource_is_the_one_that_the_sdk_makes(monkeypatch, environ):
     for name, value in environ.items():
         monkeypatch.setenv(name, value)
 
-    made = dict(make_resource(config).attributes)
+    made = dict(make_resource(config, PrivacyFilter(config)).attributes)
 
     assert made.pop("telemetry.distro.name") == "eai-autotrace"
     assert made.pop("telemetry.distro.version")
@@ -87,7 +88,7 @@ def test_metrics_and_logs_are_made_as_set():
         }
     ).config
     metrics = meter_provider(config, Resource({}), [metric_exporter(config, "metrics", "otlp")])
-    logs = logger_provider(config, Resource({}), [batch_exporter(config, "logs", "otlp")])
+    logs = logger_provider(config, Resource({}), [batch_exporter(config, "logs", "otlp")], str)
     (reader,) = metrics._metric_readers
     (processor,) = logs._multi_log_record_processor._log_record_processors
 

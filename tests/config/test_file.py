@@ -141,9 +141,9 @@ WRONG = {
     "tracing:\n  service_name: a\n  service_name: b": [
         "FILE line 3: the key 'service_name' stands there twice; the last one applies"
     ],
-    "tracing: {privacy: {mode: strict}}": [
-        "FILE: tracing.privacy: has no effect: this version has no filters to set; what"
-        " instrumentors keep out is fixed"
+    "tracing: {privacy: {mode: stricter}}": [
+        "FILE: tracing.privacy.mode: 'stricter' is not valid, expected off, standard or strict; it is"
+        " ignored"
     ],
     "": [],
     "tracing:": [],

@@ -462,7 +462,7 @@ def test_others_keep_their_delay():
     """
     exporters = [SimpleNamespace(name="otlp", place="server"), Console()]
 
-    made = list(_pipelines(Config(batch_schedule_delay=7.0), exporters))
+    made = list(_pipelines(Config(batch_schedule_delay=7.0), exporters, str))
 
     assert [(type(pipeline), pipeline._delay) for pipeline in made] == [
         (ConsolePipeline, 0.05),

@@ -1,0 +1,167 @@
+"""Spans, log records and metrics without secrets."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, Final
+
+from opentelemetry.attributes import BoundedAttributes
+from opentelemetry.trace import Status
+
+from eai_autotrace.patching.guard import report
+from eai_autotrace.privacy.policy import CONTENT
+from eai_autotrace.semconv.attributes import EAI_REDACTED
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from opentelemetry.sdk.metrics.export import MetricsData
+    from opentelemetry.sdk.trace import Event
+    from opentelemetry.trace import Link
+
+    from eai_autotrace.privacy.filter import PrivacyFilter
+
+_DONE: Final = "_eai_is_redacted"
+_NOTHING: Final = Status()
+
+
+class Redactor:
+    """
+    Takes secrets out of what is about to be exported.
+
+    Args:
+        privacy: The filter.
+        counts: Whether a span tells how many of its values were changed.
+    """
+
+    def __init__(self, privacy: PrivacyFilter, *, counts: bool = False) -> None:
+        self._privacy = privacy
+        self._counts = counts
+
+    def span(self, span: Any) -> None:
+        """Take secrets out of a span that has ended, once, in place. Never raises."""
+        if _DONE in vars(span):
+            return
+        try:
+            before = self._privacy.audit.total
+            self._span(span)
+            if self._counts and self._privacy.audit.total > before:
+                span._attributes[EAI_REDACTED] = self._privacy.audit.total - before  # noqa: SLF001
+        except Exception as failure:  # noqa: BLE001 - the boundary: fail closed
+            report("keeping secrets out of a span", failure)
+            _empty(span)
+        setattr(span, _DONE, True)
+
+    def _span(self, span: Any) -> None:
+        privacy = self._privacy
+        name = span._name  # noqa: SLF001
+        if type(name) is str and (new := privacy.text(name, "traces")) is not name:
+            span._name = new  # noqa: SLF001
+        attributes = span._attributes  # noqa: SLF001
+        if attributes:
+            found = privacy.attributes(attributes, "traces")
+            if found is not attributes:
+                span._attributes = _like(attributes, found)  # noqa: SLF001
+        for event in span._events or ():  # noqa: SLF001
+            self._event(event)
+        for link in span._links or ():  # noqa: SLF001
+            self._attributes(link)
+        status = span._status  # noqa: SLF001
+        if status.description:
+            told = privacy.text(status.description, "traces")
+            if told is not status.description:
+                span._status = Status(status.status_code, told)  # noqa: SLF001
+
+    def _event(self, event: Any) -> None:
+        event._name = self._privacy.text(event.name, "traces")  # noqa: SLF001
+        self._attributes(event)
+
+    def _attributes(self, owner: Event | Link) -> None:
+        attributes: Any = owner.attributes
+        if attributes:
+            found = self._privacy.attributes(attributes, "traces")
+            if found is not attributes:
+                owner._attributes = _like(attributes, found)  # noqa: SLF001
+
+    def log(self, record: Any) -> None:
+        """Take secrets out of a log record, in place. Never raises."""
+        try:
+            self._log(record)
+        except Exception as failure:  # noqa: BLE001 - the boundary: fail closed
+            report("keeping secrets out of a log record", failure)
+            record.body, record.attributes = None, {}
+
+    def _log(self, record: Any) -> None:
+        privacy, name = self._privacy, getattr(record, "event_name", None) or ""
+        is_content = name.startswith("gen_ai.") and privacy.policy.content == "drop"
+        if is_content and record.body is not None:
+            privacy.audit.add("logs", CONTENT, "drop")
+            record.body = None
+        record.body = privacy.body(record.body, "logs")
+        attributes = record.attributes
+        if attributes:
+            found = privacy.attributes(attributes, "logs")
+            if found is not attributes:
+                record.attributes = _like(attributes, found)
+
+    def metrics(self, data: MetricsData) -> MetricsData:
+        """What was collected, without secrets; the same object if there are none. Never raises."""
+        try:
+            return _replaced(data, "resource_metrics", self._resource)
+        except Exception as failure:  # noqa: BLE001 - the boundary: fail closed
+            report("keeping secrets out of metrics", failure)
+            return replace(data, resource_metrics=())
+
+    def _resource(self, found: Any) -> Any:
+        return _replaced(found, "scope_metrics", self._scope)
+
+    def _scope(self, found: Any) -> Any:
+        return _replaced(found, "metrics", self._metric)
+
+    def _metric(self, metric: Any) -> Any:
+        data = _replaced(metric.data, "data_points", self._point)
+        return metric if data is metric.data else replace(metric, data=data)
+
+    def _point(self, point: Any) -> Any:
+        attributes = point.attributes or {}
+        found = self._privacy.attributes(attributes, "metrics")
+        made = point if found is attributes else replace(point, attributes=found)
+        if getattr(point, "exemplars", None):
+            return _replaced(made, "exemplars", self._exemplar)
+        return made
+
+    def _exemplar(self, exemplar: Any) -> Any:
+        attributes = exemplar.filtered_attributes or {}
+        found = self._privacy.attributes(attributes, "metrics")
+        return exemplar if found is attributes else replace(exemplar, filtered_attributes=found)
+
+
+def _replaced(owner: Any, name: str, change: Any) -> Any:
+    """A dataclass with each of some parts changed; the same object if none changes."""
+    old = getattr(owner, name)
+    new = [change(part) for part in old]
+    if all(one is other for one, other in zip(new, old, strict=True)):
+        return owner
+    return replace(owner, **{name: new})
+
+
+def _like(old: Any, new: Mapping[str, Any]) -> Any:
+    """Attributes of the kind that an owner had, with the number of those that it had no room for."""
+    if isinstance(old, BoundedAttributes):
+        made: Any = BoundedAttributes(None, new, immutable=False)
+        made.dropped = old.dropped
+        return made
+    if isinstance(old, dict):
+        made = type(old)(new)
+        if hasattr(old, "dropped"):
+            made.dropped = old.dropped
+        return made
+    return dict(new)
+
+
+def _empty(span: Any) -> None:
+    """Leave nothing in a span that could not be looked through."""
+    span._name = "***"  # noqa: SLF001
+    span._attributes = {}  # noqa: SLF001
+    span._events = span._links = ()  # noqa: SLF001
+    span._status = Status(span._status.status_code)  # noqa: SLF001

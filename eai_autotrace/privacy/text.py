@@ -1,0 +1,168 @@
+"""Finds secrets in a text, and puts something else in their place."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Final
+
+from eai_autotrace.privacy.actions import REPLACED
+from eai_autotrace.privacy.detectors import groups_in
+from eai_autotrace.privacy.pairs import pairs, parameters
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Iterable, Mapping
+
+    from eai_autotrace.privacy.actions import Replace
+    from eai_autotrace.privacy.detectors import Detector
+
+    Place = tuple[int, int, str]
+
+# No secret is shorter, and none of those without a sign that some have is shorter than the second.
+_SHORTEST: Final = 5
+SIGN: Final = re.compile(r"[@=:+(-]").search
+"""Finds a sign that secrets in short texts have."""
+
+WITHOUT_SIGN: Final = 13
+"""Characters of the shortest secret that has none of them."""
+
+LONGEST: Final = 131_072
+"""Characters of a text that are looked at, and kept; so the time for a text is bounded."""
+
+_TAIL: Final = 512
+
+LENGTH: Final = "length"
+"""The detector of texts that are longer."""
+
+# So many secrets in one text, and it is replaced as a whole: time is bounded, and nothing is left.
+_MOST: Final = 1000
+# Parts of names of `eai_autotrace.privacy.words`: without any of them there is no such name.
+_NAMES: Final = [
+    "pass",
+    "pwd",
+    "secret",
+    "token",
+    "auth",
+    "cookie",
+    "cred",
+    "key",
+    "session",
+    "sessid",
+    "jwt",
+    "csrf",
+    "xsrf",
+    "otp",
+    "cvv",
+    "cvc",
+    "sas",
+    "bearer",
+    "mail",
+    "phone",
+    "mobile",
+    "msisdn",
+    "ssn",
+    "iban",
+    "birth",
+    "dob",
+    "card",
+    "social",
+    "tax",
+    "national",
+    "connection",
+    "security",
+]
+
+
+class TextScanner:
+    """
+    Redacts texts.
+
+    Args:
+        detectors: What is looked for.
+        replace: Gives, by detector, what is put in the place of what it has found.
+        kept: Values that are no secrets, exactly as they are.
+        names: Whether names with values are looked for.
+    """
+
+    def __init__(
+        self,
+        detectors: Iterable[Detector],
+        replace: Mapping[str, Replace],
+        kept: Collection[str] = (),
+        *,
+        names: bool = True,
+    ) -> None:
+        self._of_group: dict[int, list[Detector]] = {}
+        for detector in detectors:
+            self._of_group.setdefault(detector.group, []).append(detector)
+        self._replace = replace
+        self._kept = frozenset(kept)
+        self._names = names
+
+    def scan(self, text: str, found: Callable[..., None]) -> str:
+        """
+        A text without its secrets; the same object if it has none.
+
+        Args:
+            text: The text.
+            found: Called with the detector of each secret.
+        """
+        length = len(text)
+        if length < _SHORTEST or (length < WITHOUT_SIGN and SIGN(text) is None):
+            return text
+        if length > LONGEST:
+            found(LENGTH)
+            # Nothing is cut in two of which a part would no longer be known.
+            end = max(text.rfind(" ", LONGEST - _TAIL, LONGEST), LONGEST - _TAIL)
+            return f"{self.scan(text[:end], found)}... ({length - end} characters more)"
+        places = self._by_form(text)
+        if self._names and ("=" in text or ":" in text):
+            places += self._by_name(text)
+        if not places:
+            return text
+        if len(places) > _MOST:
+            found(places[0][2])
+            return REPLACED
+        return self._replaced(text, sorted(places), found)
+
+    def has_secret(self, text: str) -> bool:
+        """Whether a text has a secret by its form."""
+        return bool(self._by_form(text))
+
+    def _by_name(self, text: str) -> list[Place]:
+        found: list[Place] = []
+        if _has_any(text.lower(), _NAMES):
+            found += pairs(text)
+        if "=" in text:
+            found += parameters(text, self.has_secret)
+        return found
+
+    def _by_form(self, text: str) -> list[Place]:
+        places: list[Place] = []
+        for group in groups_in(text):
+            for name, _, may_have, find, _ in self._of_group.get(group, ()):
+                if may_have(text) is None:
+                    continue
+                for begin, end in find(text):
+                    if not self._kept or text[begin:end] not in self._kept:
+                        places.append((begin, end, name))
+                        if len(places) > _MOST:
+                            return places
+        return places
+
+    def _replaced(self, text: str, places: list[Place], found: Callable[..., None]) -> str:
+        """The text with something else in each place; what overlaps is one place."""
+        parts, position = [], 0
+        last_begin, last_end, name = places[0]
+        for begin, end, other in (*places[1:], (len(text) + 1, 0, "")):
+            if begin < last_end:
+                last_end = max(last_end, end)
+                continue
+            parts += [text[position:last_begin], self._replace[name](text[last_begin:last_end])]
+            found(name)
+            position, last_begin, last_end, name = last_end, begin, end, other
+        parts.append(text[position:])
+        return "".join(parts)
+
+
+def _has_any(text: str, parts: Collection[str]) -> bool:
+    return any(map(text.__contains__, parts))

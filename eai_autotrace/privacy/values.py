@@ -1,0 +1,252 @@
+"""What becomes of an attribute's value: one treatment for each name, found once."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import unquote
+
+from eai_autotrace.privacy.actions import DROP, REPLACED
+from eai_autotrace.privacy.allowed import is_harmless
+from eai_autotrace.privacy.checks import is_random
+from eai_autotrace.privacy.policy import COMMAND, CONTENT, NOT_ALLOWED, PATH, SQL, STRICT
+from eai_autotrace.semconv import sql
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from eai_autotrace.privacy.policy import Policy
+
+    Found = Callable[..., None]
+    Treat = Callable[[Any, Found], Any]
+
+DROPPED: Final = object()
+"""What stands for a value that is left out."""
+
+_QUERIES: Final = frozenset({"db.query.text", "db.statement"})
+_PATHS: Final = frozenset({"url.path", "url.full", "http.url", "http.target", "url.original"})
+_COMMANDS: Final = frozenset({"process.command_args", "process.command_line", "process.command"})
+# Messages, prompts and answers, as OpenTelemetry's conventions, old and new, OpenInference,
+# OpenLLMetry and the Vercel AI SDK name them.
+_CONTENT: Final = re.compile(
+    r"gen_ai\.(?:(?:input|output)\.messages|system_instructions|tool\.(?:definitions|call\.(?:arguments|result))"
+    r"|prompt|completion|content|event\.content|retrieval\.(?:documents|query\.text)|evaluation\.explanation)"
+    r"|llm\.(?:prompts|completions|input_messages|output_messages|prompt_template|request\.functions|tools)"
+    r"|(?:input|output)\.value\Z|traceloop\.entity\.(?:input|output)|ai\.(?:prompt|response\.(?:text|object|toolCalls))"
+    r"|tool\.(?:parameters|output)|embedding\.(?:text|vector)|(?:retrieval|reranker)\..{0,40}document",
+)
+_SQL_WORDS: Final = frozenset(
+    [
+        "SELECT",
+        "INSERT",
+        "UPDATE",
+        "DELETE",
+        "WITH",
+        "CREATE",
+        "ALTER",
+        "DROP",
+        "BEGIN",
+        "COMMIT",
+        "ROLLBACK",
+        "SAVEPOINT",
+        "RELEASE",
+        "COPY",
+        "TRUNCATE",
+        "MERGE",
+        "REPLACE",
+        "CALL",
+        "EXECUTE",
+        "PREPARE",
+        "DEALLOCATE",
+        "DECLARE",
+        "FETCH",
+        "CLOSE",
+        "EXPLAIN",
+        "ANALYZE",
+        "SET",
+        "SHOW",
+        "LOCK",
+        "GRANT",
+        "REVOKE",
+        "VACUUM",
+        "LISTEN",
+        "NOTIFY",
+        "UNLISTEN",
+        "START",
+        "VALUES",
+        "TABLE",
+        "DO",
+        "CONNECT",
+        "CURSOR",
+    ]
+)
+LARGE: Final = 10**12
+"""Numbers below have too few digits for a card's."""
+
+_DEEPEST: Final = 24
+_SEGMENTS: Final = re.compile(r"[^/?#]+")
+_SHORTEST_RANDOM: Final = 20
+
+
+class Treatments:
+    """
+    Finds and applies treatments.
+
+    Args:
+        policy: The rules.
+    """
+
+    def __init__(self, policy: Policy) -> None:
+        self._policy = policy
+        self._scanner = policy.scanner
+
+    def of(self, key: str) -> Treat:
+        """The treatment of an attribute: of most it is `any`."""
+        policy = self._policy
+        if policy.allows(key):
+            return _kept
+        rule = policy.of_key(key)
+        if rule is not None:
+            detector, action, replace = rule
+            return lambda value, found: _by_name(value, found, detector, action, replace)
+        if _CONTENT.match(key) is not None and policy.content != "redact":
+            return _kept if policy.content == "keep" else _dropped(CONTENT)
+        if policy.mode == STRICT and not is_harmless(key):
+            return _dropped(NOT_ALLOWED)
+        return self._by_kind(key)
+
+    def _by_kind(self, key: str) -> Treat:
+        is_on = self._policy.is_on
+        if key in _QUERIES and is_on(SQL):
+            return self._query
+        if key in _PATHS and is_on(PATH):
+            return self._path
+        return self._command if key in _COMMANDS else self.any
+
+    def any(self, value: Any, found: Found, depth: int = 0) -> Any:
+        """A value of any kind, with its secrets replaced; the same object if it has none."""
+        kind = type(value)
+        if kind is str:
+            return self.text(value, found)
+        if kind is bool or kind is float or value is None:
+            return value
+        if depth > _DEEPEST:
+            return REPLACED
+        if isinstance(value, Mapping):
+            return self._mapping(value, found, depth)
+        if isinstance(value, Sequence) and not isinstance(value, (str, bytes, bytearray)):
+            return self._sequence(value, found, depth)
+        return self._other(value, found)
+
+    def _other(self, value: Any, found: Found) -> Any:
+        """A number, bytes, or an object of another kind, looked at as a text."""
+        if isinstance(value, int) and abs(value) < LARGE:
+            return value
+        is_bytes = isinstance(value, (bytes, bytearray))
+        text = bytes(value).decode("latin-1") if is_bytes else str(value)
+        if self.text(text, found) == text:
+            return value
+        return REPLACED.encode() if is_bytes else REPLACED
+
+    def _sequence(self, value: Sequence[Any], found: Found, depth: int) -> Any:
+        made = [self.any(one, found, depth + 1) for one in value]
+        if all(new is old for new, old in zip(made, value, strict=True)):
+            return value
+        return tuple(made) if isinstance(value, tuple) else made
+
+    def text(self, text: str, found: Found) -> str:
+        """A text with its secrets replaced."""
+        return self._scanner.scan(text, found)
+
+    def _mapping(self, value: Mapping[Any, Any], found: Found, depth: int) -> Any:
+        made = {}
+        for key, old in value.items():
+            treat = self.of(str(key))
+            new = self.any(old, found, depth + 1) if treat == self.any else treat(old, found)
+            if new is not DROPPED:
+                made[key] = new
+        is_same = len(made) == len(value) and all(made[key] is value[key] for key in made)
+        return value if is_same else made
+
+    def _query(self, value: Any, found: Found) -> Any:
+        """An SQL text without literals; of another language only the command."""
+        if not isinstance(value, str):
+            return self.any(value, found)
+        word, _, rest = value.strip().partition(" ")
+        if word.strip("(").upper() in _SQL_WORDS:
+            made = sql.read(value).text
+        else:
+            made = (
+                f"{word if word.isalnum() else ''} ?".strip()
+                if rest or not word.isalnum()
+                else word
+            )
+        if made == value.strip():
+            return value
+        found(SQL)
+        return made
+
+    def _path(self, value: Any, found: Found) -> Any:
+        """A path or a URL; parts of it that look like secrets are replaced."""
+        made = self.any(value, found)
+        if not isinstance(made, str) or ("%" not in made and len(made) < _SHORTEST_RANDOM):
+            return made
+
+        def part(match: re.Match[str]) -> str:
+            text = match[0]
+            is_secret = is_random(text) or ("%" in text and self._scanner.has_secret(unquote(text)))
+            if not is_secret:
+                return text
+            found(PATH)
+            return self._policy.replace[PATH](text)
+
+        path, mark, rest = made.partition("?")
+        return _SEGMENTS.sub(part, path) + mark + rest
+
+    def _command(self, value: Any, found: Found) -> Any:
+        """A command's arguments: what follows the name of a secret is one, too."""
+        if isinstance(value, str):
+            made = " ".join(self._arguments(value.split(" "), found))
+            return value if made == value else made
+        if isinstance(value, Sequence):
+            made_of = tuple(self._arguments([str(one) for one in value], found))
+            return value if made_of == tuple(value) else made_of
+        return self.any(value, found)
+
+    def _arguments(self, arguments: Sequence[str], found: Found) -> list[str]:
+        made: list[str] = []
+        is_secret = False
+        for argument in arguments:
+            if is_secret and not argument.startswith("-"):
+                found(COMMAND)
+                made.append(REPLACED)
+            else:
+                made.append(self.text(argument, found))
+            is_secret = argument.startswith("-") and self._policy.of_key(argument) is not None
+        return made
+
+
+def _kept(value: Any, _found: Found) -> Any:
+    return value
+
+
+def _by_name(value: Any, found: Found, detector: str, action: str, replace: Any) -> Any:
+    """What becomes of a value whose name says that it is a secret."""
+    is_nothing = isinstance(value, str) and value in {"", REPLACED}
+    if is_nothing or isinstance(value, bool) or value is None:
+        return value
+    found(detector, action)
+    if action == DROP:
+        return DROPPED
+    if isinstance(value, (list, tuple)):
+        return type(value)(replace(str(one)) for one in value)
+    return replace(value if isinstance(value, str) else str(value))
+
+
+def _dropped(detector: str) -> Treat:
+    def treat(_value: Any, found: Found) -> Any:
+        found(detector, DROP)
+        return DROPPED
+
+    return treat

@@ -1,0 +1,71 @@
+"""
+Names of values that must not be seen: passwords, keys, what identifies a person.
+
+A name is looked at by its last words: ``db.password``, ``X-Api-Key`` and ``refreshToken`` are such
+names, ``gen_ai.usage.input_tokens`` and ``gen_ai.token.type`` are none.
+"""
+
+from __future__ import annotations
+
+import re
+from functools import lru_cache
+from typing import Final
+
+KEY: Final = "key"
+"""The detector of secrets by their name."""
+
+PERSONAL: Final = "personal_key"
+"""The detector of what identifies a person by its name."""
+
+
+def _set(text: str) -> frozenset[str]:
+    return frozenset(" ".join(part.split()) for part in text.split(","))
+
+
+# Words, in lower case, by which a name ends. Several of them are one after the other.
+_SECRETS: Final = _set("""
+    password, passwords, passwd, pwd, passphrase, passcode, secret, secrets, token, access token,
+    accesstoken, refreshtoken, authtoken, idtoken, authorization, auth, bearer, jwt, csrf, xsrf, otp,
+    totp, sas, cookie, cookies, credential, credentials, session, session id, sessionid, jsessionid,
+    phpsessid, api key, apikey, access key, access key id, accesskey, account key, accountkey, auth key,
+    client key, encryption key, encryptionkey, master key, private key, privatekey, secret key,
+    secretkey, session key, sessionkey, shared key, sharedkey, shared access key, signing key,
+    signingkey, subscription key, connection string, input value, card number, cardnumber, security code, cvv, cvc
+""")
+_PERSONAL: Final = _set("""
+    email, emails, email address, e mail, mail, mail address, phone, phone number, telephone, mobile,
+    mobile number, msisdn, ssn, social security, social security number, iban, credit card, creditcard,
+    passport, passport number, tax id, national id, dob, date of birth, birth date, birthdate, birthday
+""")
+_LONGEST: Final = 3
+# Words at the end that say nothing of what it is: `password_hash`, `token_value`, `new_password_2`.
+_QUALIFIERS: Final = _set("value, hash, raw, plain, text, old, new, current, confirm, confirmation")
+# In a query string, and nowhere else.
+_IN_QUERIES: Final = _set("sig, signature, hmac, key, pass")
+_WORD: Final = re.compile(r"[A-Z]+(?=[A-Z][a-z])|[A-Z]?[a-z]+|[A-Z]+")
+_LONGEST_NAME: Final = 256
+# Names of the conventions that end like secrets and are none.
+_HARMLESS: Final = frozenset({"session.id", "session.previous_id", "mcp.session.id"})
+
+
+@lru_cache(maxsize=4096)
+def detector_of(name: str) -> str:
+    """The detector that knows a name, `KEY` or `PERSONAL`; empty if none does."""
+    if name in _HARMLESS:
+        return ""
+    words = [word.lower() for word in _WORD.findall(name[-_LONGEST_NAME:])]
+    while words:
+        ends = {" ".join(words[-count:]) for count in range(1, min(_LONGEST, len(words)) + 1)}
+        if not ends.isdisjoint(_SECRETS):
+            return KEY
+        if not ends.isdisjoint(_PERSONAL):
+            return PERSONAL
+        if words.pop() not in _QUALIFIERS:
+            break
+    return ""
+
+
+@lru_cache(maxsize=1024)
+def detector_in_query(name: str) -> str:
+    """The same for the name of a parameter of a URL."""
+    return detector_of(name) or (KEY if name.lower() in _IN_QUERIES else "")
