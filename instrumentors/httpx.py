@@ -29,6 +29,7 @@ from eai_autotrace.instrumentation import (
     StreamedRequest,
     StreamedRequestOperation,
     covers_http,
+    host_matcher,
     inject,
     is_http_suppressed,
 )
@@ -56,8 +57,7 @@ if TYPE_CHECKING:
     from eai_autotrace.instrumentation.target import Target
 
 _PORTS: Final = {"http": 80, "https": 443}
-_SWITCHED: Final = 101  # what follows is no body
-_CLIENT_ERROR: Final = 400
+_SWITCHED, _CLIENT_ERROR = 101, 400  # what follows the first is no body
 # What OpenTelemetry's instrumentor sets on a client that a program hands to it.
 _INSTRUMENTED: Final = "_is_instrumented_by_opentelemetry"
 
@@ -101,12 +101,13 @@ class ClientRequests:
         self._library = library
         self._sent = _capture("request", config.http_client_request_headers, config)
         self._got = _capture("response", config.http_client_response_headers, config)
+        self._may_have_baggage = host_matcher(config.privacy_baggage_hosts)
 
     def targets(self) -> tuple[Target, ...]:
         """The functions to patch."""
         module = f"{self._library}._client"
-        paths = ("Client._send_single_request", "AsyncClient._send_single_request")
-        about = (self._request, Attempt, self._measures, _carry)
+        about = (self._request, Attempt, self._measures, self._carry)
+        paths = (f"{client}._send_single_request" for client in ("Client", "AsyncClient"))
         sends = (StreamedRequest(module, path, *about) for path in paths)
         return (*sends, Observe(module, "BaseClient._build_redirect_request", _redirected))
 
@@ -126,10 +127,27 @@ class ClientRequests:
             headers=self._got,
         )
 
+    def _carry(
+        self, attempt: Attempt, args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> tuple[tuple[Any, ...], dict[str, Any]]:
+        """Put the trace context into the headers, in place of what an earlier attempt put there."""
+        request = args[1] if len(args) > 1 else kwargs["request"]
+        count, headers = _take_back(request), request.headers
+        carried = inject(attempt.context)
+        if "baggage" in carried and not self._may_have_baggage(request.url.host):
+            del carried["baggage"]
+        own = {name for name in carried if name in headers}
+        if own - {"baggage"}:
+            # Parts of two contexts make none.
+            carried = {name: value for name, value in carried.items() if name == "baggage"}
+        added = {name: value for name, value in carried.items() if name not in own}
+        headers.update(added)
+        setattr(request, _SENT, (count + 1, added))
+        return args, kwargs
+
     def _is_wanted(self, client: Any, request: Any) -> bool:
-        if is_http_suppressed() or _is_theirs(client, request.url):
-            return False
-        if covers_http() and not self._is_under_llm:
+        is_others = covers_http() and not self._is_under_llm
+        if is_others or is_http_suppressed() or _is_theirs(client, request.url):
             return False
         return self._excluded is None or self._excluded.search(str(request.url)) is None
 
@@ -219,24 +237,6 @@ def _take_back(request: Any) -> int:
         if headers.get(name) == value:
             del headers[name]
     return count
-
-
-def _carry(
-    attempt: Attempt, args: tuple[Any, ...], kwargs: dict[str, Any]
-) -> tuple[tuple[Any, ...], dict[str, Any]]:
-    """Put the trace context into a request's headers, in place of what an earlier attempt put there."""
-    request = args[1] if len(args) > 1 else kwargs["request"]
-    count, headers = _take_back(request), request.headers
-    carried = inject(attempt.context)
-    own = {name for name in carried if name in headers}
-    if own - {"baggage"}:
-        # Parts of two contexts make none.
-        carried = {name: value for name, value in carried.items() if name == "baggage"}
-    added = {name: value for name, value in carried.items() if name not in own}
-    for name, value in added.items():
-        headers[name] = value
-    setattr(request, _SENT, (count + 1, added))
-    return args, kwargs
 
 
 def _redirected(client: Any, request: Any, response: Any) -> Any:  # noqa: ARG001 - the function's

@@ -30,7 +30,7 @@ from eai_autotrace.instrumentation.messaging.send import Carry, Send, SendOperat
 from eai_autotrace.instrumentation.messaging.settlement import Delivery, settle
 from eai_autotrace.instrumentation.metrics import Measure, Measures
 from eai_autotrace.instrumentation.operation import KnownOperation, Operation
-from eai_autotrace.instrumentation.propagation import Inject, extract, inject
+from eai_autotrace.instrumentation.propagation import Inject, extract, host_matcher, inject
 from eai_autotrace.instrumentation.shapes.call import Call, InjectOnly
 from eai_autotrace.instrumentation.shapes.callback import Dispatch, Registration, TracedCallback
 from eai_autotrace.instrumentation.shapes.failure import Failure
@@ -100,6 +100,7 @@ __all__ = [
     "extract",
     "guard",
     "hook",
+    "host_matcher",
     "inject",
     "is_http_suppressed",
     "server_operation_of",

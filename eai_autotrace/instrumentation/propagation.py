@@ -11,6 +11,7 @@ from __future__ import annotations
 import operator
 import re
 from dataclasses import dataclass
+from fnmatch import translate
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from opentelemetry import propagate
@@ -24,7 +25,7 @@ from eai_autotrace.instrumentation.arguments import Parameter
 from eai_autotrace.instrumentation.context import BAGGAGE_KEY, SPAN_KEY
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
     from opentelemetry.propagators.textmap import TextMapPropagator
 
@@ -83,6 +84,12 @@ class Injection:
         own = self._parameter.get(args, kwargs)
         carried = self._carry(own, inject(context))
         return (args, kwargs) if carried is own else self._parameter.put(args, kwargs, carried)
+
+
+def host_matcher(patterns: Sequence[str] | None) -> Callable[[str], Any]:
+    """Tells whether a host is of one of some patterns; ``None`` stands for all hosts."""
+    hosts = ("*",) if patterns is None else patterns
+    return re.compile("|".join(map(translate, hosts)) or "(?!)", re.IGNORECASE).match
 
 
 class PropagatorTraits(NamedTuple):

@@ -33,7 +33,6 @@ OWN_KEY, OWN_PATTERN = "own_key", "own_pattern"
 """Detectors beside those of values and names."""
 
 _OWN: Final = (KEY, PERSONAL, SQL, PATH, CONTENT, ERROR, NOT_ALLOWED, COMMAND, OWN_KEY, OWN_PATTERN)
-# Characters of a text that an expression of the user's is tried on.
 _logger = logging.getLogger("eai_autotrace")
 
 
@@ -47,6 +46,7 @@ class Policy:
     Attributes:
         mode: `OFF`, `STANDARD` or `STRICT`.
         content: What becomes of LLM content: ``drop``, ``redact`` or ``keep``.
+        limits: The lengths at which values are cut.
         scanner: Redacts texts.
     """
 
@@ -54,6 +54,10 @@ class Policy:
         self.mode = config.privacy
         self.content = config.privacy_llm or (
             "drop" if config.genai_content == "NO_CONTENT" else "redact"
+        )
+        # Values of these lengths were cut there: a secret at their end may not be known any more.
+        self.limits = frozenset(
+            limit for name in _LIMITS if (limit := getattr(config, f"{name}_value_length_limit"))
         )
         self._disabled = frozenset(config.privacy_disable)
         self._actions = dict(config.privacy_actions or {})
@@ -145,6 +149,7 @@ def _digest(config: Config) -> str:
     return hashlib.sha256(repr(said).encode()).hexdigest()[:12]
 
 
+_LIMITS: Final = ("attribute", "span_attribute", "logrecord_attribute")
 _TOLD: Final = (
     "keys patterns allow except enable disable actions llm baggage_hosts".split()  # noqa: SIM905
 )

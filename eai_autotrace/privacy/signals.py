@@ -9,7 +9,8 @@ from opentelemetry.attributes import BoundedAttributes
 from opentelemetry.trace import Status
 
 from eai_autotrace.patching.guard import report
-from eai_autotrace.privacy.policy import CONTENT
+from eai_autotrace.privacy.actions import REPLACE, REPLACED
+from eai_autotrace.privacy.policy import CONTENT, NOT_ALLOWED, STRICT
 from eai_autotrace.semconv.attributes import EAI_REDACTED
 
 if TYPE_CHECKING:
@@ -68,7 +69,7 @@ class Redactor:
             self._attributes(link)
         status = span._status  # noqa: SLF001
         if status.description:
-            told = privacy.text(status.description, "traces")
+            told = self._prose(status.description, "traces")
             if told is not status.description:
                 span._status = Status(status.status_code, told)  # noqa: SLF001
 
@@ -97,12 +98,27 @@ class Redactor:
         if is_content and record.body is not None:
             privacy.audit.add("logs", CONTENT, "drop")
             record.body = None
-        record.body = privacy.body(record.body, "logs")
+        is_text = isinstance(record.body, str)
+        record.body = self._prose(record.body, "logs") if is_text else self._body(record.body)
         attributes = record.attributes
         if attributes:
             found = privacy.attributes(attributes, "logs")
             if found is not attributes:
                 record.attributes = _like(attributes, found)
+
+    def _prose(self, text: str, signal: str) -> str:
+        """What somebody has written for people: in strict mode nobody knows what is in it."""
+        privacy = self._privacy
+        if privacy.policy.mode != STRICT or text == REPLACED:
+            return privacy.text(text, signal)
+        privacy.audit.add(signal, NOT_ALLOWED, REPLACE)
+        return REPLACED
+
+    def _body(self, body: Any) -> Any:
+        if body is None or self._privacy.policy.mode != STRICT:
+            return self._privacy.body(body, "logs")
+        self._privacy.audit.add("logs", NOT_ALLOWED, REPLACE)
+        return REPLACED
 
     def metrics(self, data: MetricsData) -> MetricsData:
         """What was collected, without secrets; the same object if there are none. Never raises."""

@@ -85,6 +85,9 @@ LARGE: Final = 10**12
 """Numbers below have too few digits for a card's."""
 
 _DEEPEST: Final = 24
+# The last word of a text, if it may be the beginning of a secret.
+_TAIL: Final = 512
+_LAST: Final = re.compile(r"""(?=[^\s,;&"']{0,511}[\d@.])[^\s,;&"']{6,512}\Z""")
 _SEGMENTS: Final = re.compile(r"[^/?#]+")
 _SHORTEST_RANDOM: Final = 20
 
@@ -100,6 +103,7 @@ class Treatments:
     def __init__(self, policy: Policy) -> None:
         self._policy = policy
         self._scanner = policy.scanner
+        self._limits = policy.limits
 
     def of(self, key: str) -> Treat:
         """The treatment of an attribute: of most it is `any`."""
@@ -157,7 +161,12 @@ class Treatments:
 
     def text(self, text: str, found: Found) -> str:
         """A text with its secrets replaced."""
-        return self._scanner.scan(text, found)
+        if len(text) not in self._limits:
+            return self._scanner.scan(text, found)
+        begin = next(_LAST.finditer(text[-_TAIL:]), None)
+        cut = text if begin is None else text[: len(text) - len(begin[0])]
+        made = self._scanner.scan(cut, found)
+        return text if made is text else made if cut is text else f"{made}{REPLACED}"
 
     def _mapping(self, value: Mapping[Any, Any], found: Found, depth: int) -> Any:
         made = {}

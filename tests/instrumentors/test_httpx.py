@@ -602,6 +602,28 @@ async def test_baggage(traced, client, llm_server, spans):
     assert got(llm_server) == [first, second, THEIRS, last]
 
 
+@pytest.mark.parametrize(
+    ("hosts", "sent_to"), [((), []), (("*.internal",), []), (("*.internal", "127.0.0.*"), ["a=b"])]
+)
+async def test_baggage_stays_in_the_house(
+    instrument, library, client, llm_server, spans, hosts, sent_to
+):
+    """
+    With hosts named, baggage goes to those and to no others; the trace context goes to all.
+    """
+    instrument(library.__name__, privacy_baggage_hosts=hosts)
+    llm_server.replies += [Reply()]
+
+    token = context.attach(baggage.set_baggage("a", "b"))
+    try:
+        await done(client().get(f"{llm_server.url}/"))
+    finally:
+        context.detach(token)
+
+    assert [value for value in got(llm_server, "baggage") if value] == sent_to
+    assert got(llm_server) == sent(spans)
+
+
 async def test_other_propagators(traced, client, llm_server, spans):
     """
     The context goes into the headers of the propagators that are configured.
