@@ -125,7 +125,7 @@ class Treatments:
         if key in _QUERIES and is_on(SQL):
             return self._query
         if key in _PATHS and is_on(PATH):
-            return self._path
+            return self.path
         return self._command if key in _COMMANDS else self.any
 
     def any(self, value: Any, found: Found, depth: int = 0) -> Any:
@@ -196,7 +196,7 @@ class Treatments:
         found(SQL)
         return made
 
-    def _path(self, value: Any, found: Found) -> Any:
+    def path(self, value: Any, found: Found) -> Any:
         """A path or a URL; parts of it that look like secrets are replaced."""
         made = self.any(value, found)
         if not isinstance(made, str) or ("%" not in made and len(made) < _SHORTEST_RANDOM):
