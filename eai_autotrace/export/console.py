@@ -136,7 +136,5 @@ class ConsolePipeline(Pipeline):
             if self._dropped > self._told:
                 self._console.say(f"({self._dropped - self._told} spans had no room: not shown)")
                 self._told = self._dropped
-            for span in spans:
-                self._redact(span)
-            self._console.export(spans)
+            self._console.export([self._redact(span) for span in spans])
             self._exported += len(spans)

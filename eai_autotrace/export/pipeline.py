@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
     from eai_autotrace.export.result import Exporter
 
-    Redact = Callable[[Any], None]
+    Redact = Callable[[Any], Any]
 
 _FULL: Final = "queue_full"
 # Seconds. With less, the thread would only poll.
@@ -38,8 +38,9 @@ _SHORTEST_DELAY: Final = 0.005
 _logger = logging.getLogger("eai_autotrace.export")
 
 
-def _unredacted(record: Any) -> None:
-    """Leave a record as it is."""
+def _unredacted(record: Any) -> Any:
+    """The record as it is."""
+    return record
 
 
 class Batches:
@@ -52,7 +53,7 @@ class Batches:
         batch_size: How many go together at most.
         delay: How long a record waits for others at most, in seconds.
         timeout: The deadline of one attempt of an exporter, in seconds.
-        redact: Called with each record before any exporter sees it.
+        redact: Gets each record before any exporter; gives what is exported.
     """
 
     _what: ClassVar[str]
@@ -176,8 +177,7 @@ class Batches:
                 count = min(len(queue), self._batch)
                 batch = [queue.popleft() for _ in range(count)]
                 if self._redacts_later:
-                    for record in batch:
-                        self._redact(record)
+                    batch = [self._redact(record) for record in batch]
                 for worker in self._workers:
                     worker.put(batch)
 

@@ -6,7 +6,8 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
 from opentelemetry.attributes import BoundedAttributes
-from opentelemetry.trace import Status
+from opentelemetry.sdk.trace import Event, ReadableSpan
+from opentelemetry.trace import Link, SpanContext, Status
 
 from eai_autotrace.patching.guard import report
 from eai_autotrace.privacy.actions import REPLACE, REPLACED
@@ -17,8 +18,6 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from opentelemetry.sdk.metrics.export import MetricsData
-    from opentelemetry.sdk.trace import Event
-    from opentelemetry.trace import Link
 
     from eai_autotrace.privacy.filter import PrivacyFilter
 
@@ -39,19 +38,27 @@ class Redactor:
         self._privacy = privacy
         self._counts = counts
 
-    def span(self, span: Any) -> None:
-        """Take secrets out of a span that has ended, once, in place. Never raises."""
+    def span(self, span: Any) -> Any:
+        """
+        Take secrets out of a span that has ended, once, in place. Never raises.
+
+        Returns:
+            The same span; a copy of it where a release of the SDK keeps its fields elsewhere.
+        """
         if _DONE in vars(span):
-            return
+            return span
         try:
+            if not _IS_KNOWN:
+                return self._rebuilt(span)
             before = self._privacy.audit.total
             self._span(span)
             if self._counts and self._privacy.audit.total > before:
                 span._attributes[EAI_REDACTED] = self._privacy.audit.total - before  # noqa: SLF001
         except Exception as failure:  # noqa: BLE001 - the boundary: fail closed
             report("keeping secrets out of a span", failure)
-            _empty(span)
+            return _emptied(span)
         setattr(span, _DONE, True)
+        return span
 
     def _span(self, span: Any) -> None:
         privacy = self._privacy
@@ -72,6 +79,32 @@ class Redactor:
             told = self._prose(status.description, "traces")
             if told is not status.description:
                 span._status = Status(status.status_code, told)  # noqa: SLF001
+
+    def _rebuilt(self, span: Any) -> ReadableSpan:
+        """A span without secrets, made from the public fields of one of another layout."""
+        privacy = self._privacy
+
+        def clean(attributes: Any) -> Any:
+            return privacy.attributes(dict(attributes or {}), "traces")
+
+        described = span.status.description
+        return ReadableSpan(
+            privacy.text(span.name, "traces"),
+            span.context,
+            span.parent,
+            span.resource,
+            clean(span.attributes),
+            [
+                Event(privacy.text(event.name, "traces"), clean(event.attributes), event.timestamp)
+                for event in span.events
+            ],
+            [Link(link.context, clean(link.attributes)) for link in span.links],
+            span.kind,
+            status=Status(span.status.status_code, described and self._prose(described, "traces")),
+            start_time=span.start_time,
+            end_time=span.end_time,
+            instrumentation_scope=span.instrumentation_scope,
+        )
 
     def _event(self, event: Any) -> None:
         event._name = self._privacy.text(event.name, "traces")  # noqa: SLF001
@@ -175,9 +208,34 @@ def _like(old: Any, new: Mapping[str, Any]) -> Any:
     return dict(new)
 
 
-def _empty(span: Any) -> None:
-    """Leave nothing in a span that could not be looked through."""
-    span._name = "***"  # noqa: SLF001
+def _emptied(span: Any) -> Any:
+    """A span that could not be looked through, with nothing but its ids, kind and times."""
+    if not _IS_KNOWN:
+        return ReadableSpan(
+            REPLACED,
+            span.context,
+            span.parent,
+            span.resource,
+            kind=span.kind,
+            start_time=span.start_time,
+            end_time=span.end_time,
+        )
+    span._name = REPLACED  # noqa: SLF001
     span._attributes = {}  # noqa: SLF001
     span._events = span._links = ()  # noqa: SLF001
     span._status = Status(span._status.status_code)  # noqa: SLF001
+    return span
+
+
+def _is_known_layout() -> bool:
+    """Whether spans, events and links keep what they have where it is changed here."""
+    names = ("_name", "_attributes", "_events", "_links", "_status")
+    context = SpanContext(1, 2, is_remote=False)
+    return (
+        all(hasattr(ReadableSpan(""), name) for name in names)
+        and all(hasattr(Event(""), name) for name in ("_name", "_attributes"))
+        and hasattr(Link(context), "_attributes")
+    )
+
+
+_IS_KNOWN: Final = _is_known_layout()

@@ -139,8 +139,9 @@ def _implemented(
 
 def _is_foreign(processor: sdk.SpanProcessor) -> bool:
     """Whether a processor of somebody else's is told of ends."""
-    is_told = type(processor).on_end is not sdk.SpanProcessor.on_end
-    return is_told and not any(base.__name__ == "Pipeline" for base in type(processor).__mro__)
+    return bool(_implemented([processor], "on_end")) and not any(
+        base.__name__ == "Pipeline" for base in type(processor).__mro__
+    )
 
 
 def _exports(processor: sdk.SpanProcessor) -> bool:

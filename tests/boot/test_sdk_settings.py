@@ -67,6 +67,8 @@ def test_the_resource_is_the_one_that_the_sdk_makes(monkeypatch, environ):
 
     assert made.pop("telemetry.distro.name") == "eai-autotrace"
     assert made.pop("telemetry.distro.version")
+    assert made.pop("eai.privacy.policy") == "standard"
+    assert made.pop("eai.privacy.policy.hash")
     assert made == dict(Resource.create().attributes)
 
 
