@@ -34,25 +34,47 @@ class Pair(NamedTuple):
 
 # A name, the sign behind it, and what may be before a value. JSON inside JSON has backslashes.
 _NAME: Final = re.compile(
-    r"""(?<![\w.-])(?P<name>[A-Za-z_][\w.-]{0,127})\\{0,4}["'\]]{0,2} {0,4}(?P<sign>=>|:=|[=:])"""
-    r"""[ \t]{0,8}(?P<quote>\\{0,4}["'])?""",
+    r"""(?<![\w.-])[.-]*(?P<name>\w[\w.-]{0,127})\\{0,8}["'\]]{0,2}[ \t]{0,8}(?P<sign>=>|:=|[=:])"""
+    r"""[ \t]{0,8}(?:[bBrRuUfF]{1,2}(?=["']))?(?P<quote>\\{0,8}["'])?""",
     re.ASCII,
 )
-_BARE: Final = re.compile(r"""[^\s&,;"'<>(){}\[\]|\\]{1,65536}""")
+# Names and values without a sign: `--password x`, `<password>x</password>`, `(b'cookie', b'x')`.
+_UNSIGNED: Final = {
+    "--": re.compile(
+        r"""(?<![\w-])--(?P<name>[A-Za-z][\w-]{2,63})[ \t]{1,4}(?!-)(?P<quote>["'])?""", re.ASCII
+    ),
+    "</": re.compile(
+        r"""<(?P<name>[A-Za-z][\w.:-]{0,63})(?:\s[^<>]{0,256})?>(?P<quote>)""", re.ASCII
+    ),
+    "', ": re.compile(r"""\(b?'(?P<name>[A-Za-z][\w.-]{0,63})', b?(?P<quote>["'])""", re.ASCII),
+}
+# A value without quotes goes on behind signs that another name, a space or nothing follows; what closes
+# something around it ends it.
+_BARE: Final = re.compile(
+    r"""(?:[^\s&,;"'<>(){}\[\]|\\]|[&,;|](?![\s"'({\[]|\Z|[\w.-][\w. -]{0,63}[=:])"""
+    r"""|[<({\[]|[>)}\]"'](?=[A-Za-z0-9])|\\(?![nrtu"'\\]))+"""
+)
+_NO_BARE: Final = frozenset("&,;|)}]>\"'")
+_OPEN: Final = frozenset("({[")
+_BRACKET: Final = re.compile(r"""(?P<open>[({\[])|[)}\]](?=[\s,;)}\]"'\\]|\Z)""")
+_ELEMENT_END: Final = re.compile(r"<|\Z")
 _SCHEME: Final = re.compile(
     r"(?:bearer|basic|digest|token|negotiate|apikey)[ \t]{1,4}", re.IGNORECASE
 )
-_LINE: Final = re.compile(r"""[^\r\n"'\\]{1,65536}""")
+# A header's whole line. In it are quoted values, and apostrophes.
+_LINE: Final = re.compile(
+    r"""(?:=\\{0,4}"[^"\r\n]*"?|[^\r\n"'\\]|'(?![\s,)}\]]|\Z)|\\(?!["'nr]))+"""
+)
 # Headers whose whole line is a secret.
 _WHOLE_LINE: Final = ("cookie", "authorization")
 # What stands where no secret is: placeholders, and what has been replaced already.
 _NOTHING: Final = re.compile(
-    r"(?:\*+|null|none|nil|undefined|true|false|redacted|\[redacted\]|\[?filtered\]?|\?|\$\d{1,3}|%s|%\(\w{1,64}\)s|:\w{1,64}|\{\w{0,64}\}|<\w{1,64}>)\Z",
+    r"(?:\*+|null|none|nil|undefined|true|false|str|int|bytes|string|redacted|\[redacted\]|\[?filtered\]?|\?|\$\d{1,3}|%s|%\(\w{1,64}\)s|:\w{1,64}|\{\w{0,64}\}|<\w{1,64}>)\Z",
     re.IGNORECASE,
 )
 # A parameter of a URL. Each begins after a sign that it has none of.
 _PARAMETER: Final = re.compile(
-    r"""(?<=[?&;])(?P<name>[^=&;?#\s"'<>]{1,128})=(?P<value>[^&#\s"'<>]{1,65536})"""
+    r"""(?<=[?&;#])(?P<name>[^=&;?#\s"'<>]{1,128})=(?P<value>[^&#\s"'<>]{1,65536})"""
 )
 _FIRST: Final = re.compile(
     r"""\A(?P<name>[^=&;?#\s"'<>/]{1,128})=(?P<value>[^&#\s"'<>]{1,65536})"""
@@ -64,39 +86,87 @@ _MOST_DECODED: Final = 1000
 
 
 def pairs(text: str) -> Iterator[Pair]:
-    """The values of names that are secrets, from left to right."""
+    """The values of names that are secrets, from left to right for each way of writing them."""
     position = 0
     while True:
         match = _NAME.search(text, position)
         if match is None:
-            return
-        position = match.end()
-        detector = detector_of(match["name"])
+            break
+        name, begin = match["name"], match.start("name")
+        detector = detector_of(name)
+        if not detector and name[0] in _ESCAPED and text[begin - 1 : begin] == "\\":
+            detector = detector_of(name[1:])
         if not detector:
             # What looks like a value may be a name: `user:password=x`.
             position = match.end("name") + 1
             continue
-        begin, end = _value(text, match)
+        begin, end = _value(text, match, is_line=_is_line(match))
         if begin < end and _NOTHING.match(text[begin:end]) is None:
             yield Pair(begin, end, detector)
-        position = max(position, end)
+        position = max(match.end(), end)
+    for sign, expression in _UNSIGNED.items():
+        if sign in text:
+            yield from _unsigned(text, expression)
 
 
-def _value(text: str, match: re.Match[str]) -> tuple[int, int]:
+# A break, as it is written in a quoted text: it is no part of a name.
+_ESCAPED: Final = frozenset("nrtbf")
+
+
+def _unsigned(text: str, expression: re.Pattern[str]) -> Iterator[Pair]:
+    for match in expression.finditer(text):
+        detector = detector_of(match["name"])
+        if detector:
+            begin, end = _value(text, match)
+            if begin < end and _NOTHING.match(text[begin:end]) is None:
+                yield Pair(begin, end, detector)
+
+
+def _is_line(match: re.Match[str]) -> bool:
+    return match["sign"] == ":" and match["name"].lower().endswith(_WHOLE_LINE)
+
+
+def _value(text: str, match: re.Match[str], *, is_line: bool = False) -> tuple[int, int]:
     """Where the value of a name is."""
     begin, quote = match.end(), match["quote"]
     if quote:
-        end = text.find(quote, begin)
-        while end > 0 and len(quote) == 1 and text[end - 1] == "\\" and text[end - 2] != "\\":
-            end = text.find(quote, end + 1)
-        return begin, len(text) if end < 0 else end
-    if match["name"].lower().endswith(_WHOLE_LINE) and match["sign"] == ":":
+        return begin, _quoted_end(text, begin, quote)
+    if quote == "":
+        found = _ELEMENT_END.search(text, begin)
+        return begin, begin if found is None else found.start()
+    if text[begin : begin + 1] in _OPEN:
+        return begin, _closed_end(text, begin)
+    if is_line:
         found = _LINE.match(text, begin)
         return begin, begin if found is None else found.end()
     scheme = _SCHEME.match(text, begin)
     begin = begin if scheme is None else scheme.end()
-    found = _BARE.match(text, begin)
+    found = None if text[begin : begin + 1] in _NO_BARE else _BARE.match(text, begin)
     return begin, begin if found is None else found.end()
+
+
+def _quoted_end(text: str, begin: int, quote: str) -> int:
+    """Where the quote closes: with as many backslashes; one that never closes ends with the text."""
+    sign, escapes = quote[-1], len(quote) - 1
+    end = text.find(sign, begin)
+    while end >= 0:
+        before = end
+        while before > begin and text[before - 1] == "\\":
+            before -= 1
+        if end - before == escapes or (escapes == 0 and (end - before) % 2 == 0):
+            return before if escapes else end
+        end = text.find(sign, end + 1)
+    return len(text)
+
+
+def _closed_end(text: str, begin: int) -> int:
+    """Where a bracket closes; one that never does ends with the text."""
+    depth = 0
+    for match in _BRACKET.finditer(text, begin):
+        depth += 1 if match["open"] else -1
+        if depth == 0:
+            return match.end()
+    return len(text)
 
 
 def parameters(text: str, is_secret: Callable[[str], bool]) -> Iterator[Pair]:

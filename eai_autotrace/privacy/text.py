@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from itertools import islice
 from typing import TYPE_CHECKING, Final
 
 from eai_autotrace.privacy.actions import REPLACED
@@ -25,51 +26,27 @@ SIGN: Final = re.compile(r"[@=:+(-]").search
 WITHOUT_SIGN: Final = 13
 """Characters of the shortest secret that has none of them."""
 
-LONGEST: Final = 131_072
+LONGEST: Final = 98_304
 """Characters of a text that are looked at, and kept; so the time for a text is bounded."""
 
 _TAIL: Final = 512
+# Characters for telling how long it was.
+_TOLD: Final = 64
 
 LENGTH: Final = "length"
 """The detector of texts that are longer."""
 
 # So many secrets in one text, and it is replaced as a whole: time is bounded, and nothing is left.
 _MOST: Final = 1000
+# Signs between a name and its value, see `eai_autotrace.privacy.pairs`.
+_SIGNS: Final = ("=", ":", "--", "</", "', ")
 # Parts of names of `eai_autotrace.privacy.words`: without any of them there is no such name.
-_NAMES: Final = [
-    "pass",
-    "pwd",
-    "secret",
-    "token",
-    "auth",
-    "cookie",
-    "cred",
-    "key",
-    "session",
-    "sessid",
-    "jwt",
-    "csrf",
-    "xsrf",
-    "otp",
-    "cvv",
-    "cvc",
-    "sas",
-    "bearer",
-    "mail",
-    "phone",
-    "mobile",
-    "msisdn",
-    "ssn",
-    "iban",
-    "birth",
-    "dob",
-    "card",
-    "social",
-    "tax",
-    "national",
-    "connection",
-    "security",
-]
+_NAMES: Final = frozenset(
+    """
+    pass pwd secret token auth cookie cred key session sessid jwt csrf xsrf otp cvv cvc sas bearer mail phone
+    mobile msisdn ssn iban birth dob card social tax national connection security
+    """.split()  # noqa: SIM905
+)
 
 
 class TextScanner:
@@ -109,32 +86,49 @@ class TextScanner:
         length = len(text)
         if length < _SHORTEST or (length < WITHOUT_SIGN and SIGN(text) is None):
             return text
-        if length > LONGEST:
-            found(LENGTH)
-            # Nothing is cut in two of which a part would no longer be known.
-            end = max(text.rfind(" ", LONGEST - _TAIL, LONGEST), LONGEST - _TAIL)
-            return f"{self.scan(text[:end], found)}... ({length - end} characters more)"
-        places = self._by_form(text)
-        if self._names and ("=" in text or ":" in text):
-            places += self._by_name(text)
-        if not places:
-            return text
+        looked = text if length <= LONGEST else text[:LONGEST]
+        places = self._places(looked)
         if len(places) > _MOST:
             found(places[0][2])
             return REPLACED
-        return self._replaced(text, sorted(places), found)
+        if length > LONGEST:
+            return self._shortened(looked, length, sorted(places), found)
+        return self._replaced(text, sorted(places), found) if places else text
+
+    def _places(self, text: str) -> list[Place]:
+        places = self._by_form(text)
+        if self._names and _has_any(text, _SIGNS):
+            places += self._by_name(text)
+        return places
 
     def has_secret(self, text: str) -> bool:
         """Whether a text has a secret by its form."""
         return bool(self._by_form(text))
 
+    def _shortened(
+        self, text: str, length: int, places: list[Place], found: Callable[..., None]
+    ) -> str:
+        """The beginning of a text. Where it ends, no secret is cut of which a part is not known."""
+        found(LENGTH)
+        end = max(text.rfind(" ", LONGEST - _TAIL, LONGEST - _TOLD), LONGEST - _TAIL)
+        places = [place for place in places if place[0] < end]
+        end = max([end, *(place[1] for place in places)])
+        made = self._replaced(text[:end], places, found) if places else text[:end]
+        return f"{made}... ({length - end} characters more)"
+
     def _by_name(self, text: str) -> list[Place]:
         found: list[Place] = []
         if _has_any(text.lower(), _NAMES):
-            found += pairs(text)
+            found += islice(pairs(text), _MOST + 1)
         if "=" in text:
-            found += parameters(text, self.has_secret)
+            found += islice(parameters(text, self._has_any), _MOST + 1)
         return found
+
+    def _has_any(self, text: str) -> bool:
+        """Whether a decoded value has a secret, by its form or by a name in it."""
+        return self.has_secret(text) or (
+            _has_any(text, _SIGNS) and next(iter(pairs(text)), None) is not None
+        )
 
     def _by_form(self, text: str) -> list[Place]:
         places: list[Place] = []

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import unquote
 
 from eai_autotrace.privacy.actions import DROP, REPLACED
 from eai_autotrace.privacy.allowed import is_harmless
 from eai_autotrace.privacy.checks import is_random
-from eai_autotrace.privacy.policy import COMMAND, CONTENT, NOT_ALLOWED, PATH, SQL, STRICT
+from eai_autotrace.privacy.nested import DROPPED, Nested, is_nested
+from eai_autotrace.privacy.policy import COMMAND, CONTENT, NOT_ALLOWED, OWN_KEY, PATH, SQL, STRICT
 from eai_autotrace.semconv import sql
 
 if TYPE_CHECKING:
@@ -20,9 +21,6 @@ if TYPE_CHECKING:
 
     Found = Callable[..., None]
     Treat = Callable[[Any, Found], Any]
-
-DROPPED: Final = object()
-"""What stands for a value that is left out."""
 
 _QUERIES: Final = frozenset({"db.query.text", "db.statement"})
 _PATHS: Final = frozenset({"url.path", "url.full", "http.url", "http.target", "url.original"})
@@ -37,59 +35,24 @@ _CONTENT: Final = re.compile(
     r"|tool\.(?:parameters|output)|embedding\.(?:text|vector)|(?:retrieval|reranker)\..{0,40}document",
 )
 _SQL_WORDS: Final = frozenset(
-    [
-        "SELECT",
-        "INSERT",
-        "UPDATE",
-        "DELETE",
-        "WITH",
-        "CREATE",
-        "ALTER",
-        "DROP",
-        "BEGIN",
-        "COMMIT",
-        "ROLLBACK",
-        "SAVEPOINT",
-        "RELEASE",
-        "COPY",
-        "TRUNCATE",
-        "MERGE",
-        "REPLACE",
-        "CALL",
-        "EXECUTE",
-        "PREPARE",
-        "DEALLOCATE",
-        "DECLARE",
-        "FETCH",
-        "CLOSE",
-        "EXPLAIN",
-        "ANALYZE",
-        "SET",
-        "SHOW",
-        "LOCK",
-        "GRANT",
-        "REVOKE",
-        "VACUUM",
-        "LISTEN",
-        "NOTIFY",
-        "UNLISTEN",
-        "START",
-        "VALUES",
-        "TABLE",
-        "DO",
-        "CONNECT",
-        "CURSOR",
-    ]
+    """
+    SELECT INSERT UPDATE DELETE WITH CREATE ALTER DROP BEGIN COMMIT ROLLBACK SAVEPOINT
+    RELEASE COPY TRUNCATE MERGE REPLACE CALL EXECUTE PREPARE DEALLOCATE DECLARE FETCH CLOSE
+    EXPLAIN ANALYZE SET SHOW LOCK GRANT REVOKE VACUUM LISTEN NOTIFY UNLISTEN START VALUES
+    TABLE DO CONNECT CURSOR
+    """.split()  # noqa: SIM905
 )
+__all__ = ["DROPPED", "LARGE", "Treatments"]
+
 LARGE: Final = 10**12
 """Numbers below have too few digits for a card's."""
 
-_DEEPEST: Final = 24
 # The last word of a text, if it may be the beginning of a secret.
 _TAIL: Final = 512
 _LAST: Final = re.compile(r"""(?=[^\s,;&"']{0,511}[\d@.])[^\s,;&"']{6,512}\Z""")
 _SEGMENTS: Final = re.compile(r"[^/?#]+")
 _SHORTEST_RANDOM: Final = 20
+_LONGEST_COMMAND: Final = 8192
 
 
 class Treatments:
@@ -111,11 +74,12 @@ class Treatments:
         if policy.allows(key):
             return _kept
         rule = policy.of_key(key)
+        is_content = _CONTENT.match(key) is not None and policy.content != "redact"
+        if is_content and (rule is None or rule[0] != OWN_KEY):
+            return _kept if policy.content == "keep" else _dropped(CONTENT)
         if rule is not None:
             detector, action, replace = rule
             return lambda value, found: _by_name(value, found, detector, action, replace)
-        if _CONTENT.match(key) is not None and policy.content != "redact":
-            return _kept if policy.content == "keep" else _dropped(CONTENT)
         if policy.mode == STRICT and not is_harmless(key):
             return _dropped(NOT_ALLOWED)
         return self._by_kind(key)
@@ -128,36 +92,28 @@ class Treatments:
             return self.path
         return self._command if key in _COMMANDS else self.any
 
-    def any(self, value: Any, found: Found, depth: int = 0) -> Any:
+    def any(self, value: Any, found: Found) -> Any:
         """A value of any kind, with its secrets replaced; the same object if it has none."""
         kind = type(value)
         if kind is str:
             return self.text(value, found)
-        if kind is bool or kind is float or value is None:
+        if kind is bool or value is None or (kind is float and -LARGE < value < LARGE):
             return value
-        if depth > _DEEPEST:
-            return REPLACED
-        if isinstance(value, Mapping):
-            return self._mapping(value, found, depth)
-        if isinstance(value, Sequence) and not isinstance(value, (str, bytes, bytearray)):
-            return self._sequence(value, found, depth)
+        if is_nested(value):
+            return Nested(self.of, self.any, found).redacted(value)
         return self._other(value, found)
 
     def _other(self, value: Any, found: Found) -> Any:
         """A number, bytes, or an object of another kind, looked at as a text."""
         if isinstance(value, int) and abs(value) < LARGE:
             return value
-        is_bytes = isinstance(value, (bytes, bytearray))
+        is_bytes = isinstance(value, (bytes, bytearray, memoryview))
         text = bytes(value).decode("latin-1") if is_bytes else str(value)
+        if isinstance(value, float):
+            text = f"{value:.0f}"
         if self.text(text, found) == text:
             return value
         return REPLACED.encode() if is_bytes else REPLACED
-
-    def _sequence(self, value: Sequence[Any], found: Found, depth: int) -> Any:
-        made = [self.any(one, found, depth + 1) for one in value]
-        if all(new is old for new, old in zip(made, value, strict=True)):
-            return value
-        return tuple(made) if isinstance(value, tuple) else made
 
     def text(self, text: str, found: Found) -> str:
         """A text with its secrets replaced."""
@@ -168,21 +124,11 @@ class Treatments:
         made = self._scanner.scan(cut, found)
         return text if made is text else made if cut is text else f"{made}{REPLACED}"
 
-    def _mapping(self, value: Mapping[Any, Any], found: Found, depth: int) -> Any:
-        made = {}
-        for key, old in value.items():
-            treat = self.of(str(key))
-            new = self.any(old, found, depth + 1) if treat == self.any else treat(old, found)
-            if new is not DROPPED:
-                made[key] = new
-        is_same = len(made) == len(value) and all(made[key] is value[key] for key in made)
-        return value if is_same else made
-
     def _query(self, value: Any, found: Found) -> Any:
         """An SQL text without literals; of another language only the command."""
         if not isinstance(value, str):
             return self.any(value, found)
-        word, _, rest = value.strip().partition(" ")
+        word, rest = [*value.split(None, 1), "", ""][:2]
         if word.strip("(").upper() in _SQL_WORDS:
             made = sql.read(value).text
         else:
@@ -216,9 +162,11 @@ class Treatments:
     def _command(self, value: Any, found: Found) -> Any:
         """A command's arguments: what follows the name of a secret is one, too."""
         if isinstance(value, str):
+            if len(value) > _LONGEST_COMMAND:
+                return self.text(value, found)
             made = " ".join(self._arguments(value.split(" "), found))
             return value if made == value else made
-        if isinstance(value, Sequence):
+        if isinstance(value, Sequence) and len(value) <= _LONGEST_COMMAND:
             made_of = tuple(self._arguments([str(one) for one in value], found))
             return value if made_of == tuple(value) else made_of
         return self.any(value, found)
@@ -249,7 +197,8 @@ def _by_name(value: Any, found: Found, detector: str, action: str, replace: Any)
     if action == DROP:
         return DROPPED
     if isinstance(value, (list, tuple)):
-        return type(value)(replace(str(one)) for one in value)
+        made = [replace(str(one)) for one in value]
+        return tuple(made) if isinstance(value, tuple) else made
     return replace(value if isinstance(value, str) else str(value))
 
 
