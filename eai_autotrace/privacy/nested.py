@@ -34,13 +34,15 @@ class Nested:
 
     Args:
         of: Gives the treatment of a name.
-        any_: The treatment of a value with a name that says nothing.
+        as_any: The treatment of a value with a name that says nothing, and those that treat values with
+            parts as it does.
         found: Called with the detector of each secret.
     """
 
-    def __init__(self, of: Callable[[str], Treat], any_: Treat, found: Found) -> None:
+    def __init__(self, of: Callable[[str], Treat], as_any: Sequence[Treat], found: Found) -> None:
         self._of = of
-        self._any = any_
+        self._any = as_any[0]
+        self._as_any = as_any
         self._found = found
         self._left = _MOST_PARTS
 
@@ -62,8 +64,10 @@ class Nested:
         made, is_same = {}, True
         for key, old in value.items():
             treat = self._of(str(key))
-            is_any = treat == self._any
-            new = self.redacted(old, depth + 1) if is_any else treat(old, self._found)
+            if is_nested(old) and treat in self._as_any:
+                new = self.redacted(old, depth + 1)
+            else:
+                new = treat(old, self._found)
             # A name may be an address: `{"user@example.com": 3}`.
             name = self._any(key, self._found) if type(key) is str else key
             is_same = is_same and new is old and name is key

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import unquote
 
-from eai_autotrace.privacy.actions import DROP, REPLACED
+from eai_autotrace.privacy.actions import DROP, REPLACE, REPLACED
 from eai_autotrace.privacy.allowed import is_harmless
 from eai_autotrace.privacy.checks import is_random
 from eai_autotrace.privacy.nested import DROPPED, Nested, is_nested
@@ -53,6 +53,7 @@ _LAST: Final = re.compile(r"""(?=[^\s,;&"']{0,511}[\d@.])[^\s,;&"']{6,512}\Z""")
 _SEGMENTS: Final = re.compile(r"[^/?#]+")
 _SHORTEST_RANDOM: Final = 20
 _LONGEST_COMMAND: Final = 8192
+_LONGEST_WORD: Final = 20
 
 
 class Treatments:
@@ -100,7 +101,8 @@ class Treatments:
         if kind is bool or value is None or (kind is float and -LARGE < value < LARGE):
             return value
         if is_nested(value):
-            return Nested(self.of, self.any, found).redacted(value)
+            as_any = (self.any, self.path, self._query)
+            return Nested(self.of, as_any, found).redacted(value)
         return self._other(value, found)
 
     def _other(self, value: Any, found: Found) -> Any:
@@ -128,15 +130,12 @@ class Treatments:
         """An SQL text without literals; of another language only the command."""
         if not isinstance(value, str):
             return self.any(value, found)
-        word, rest = [*value.split(None, 1), "", ""][:2]
+        word = next(iter(value.split(None, 1)), "")
         if word.strip("(").upper() in _SQL_WORDS:
             made = sql.read(value).text
         else:
-            made = (
-                f"{word if word.isalnum() else ''} ?".strip()
-                if rest or not word.isalnum()
-                else word
-            )
+            shown = word if word.isalpha() and len(word) <= _LONGEST_WORD else ""
+            made = shown if shown == value.strip() else f"{shown} ?".strip()
         if made == value.strip():
             return value
         found(SQL)
@@ -166,8 +165,8 @@ class Treatments:
                 return self.text(value, found)
             made = " ".join(self._arguments(value.split(" "), found))
             return value if made == value else made
-        if isinstance(value, Sequence) and len(value) <= _LONGEST_COMMAND:
-            made_of = tuple(self._arguments([str(one) for one in value], found))
+        if isinstance(value, Sequence) and all(isinstance(one, str) for one in value):
+            made_of = tuple(self._arguments(value[:_LONGEST_COMMAND], found))
             return value if made_of == tuple(value) else made_of
         return self.any(value, found)
 
@@ -196,8 +195,10 @@ def _by_name(value: Any, found: Found, detector: str, action: str, replace: Any)
     found(detector, action)
     if action == DROP:
         return DROPPED
+    if action == REPLACE and not isinstance(value, (list, tuple)):
+        return REPLACED
     if isinstance(value, (list, tuple)):
-        made = [replace(str(one)) for one in value]
+        made = [REPLACED if action == REPLACE else replace(str(one)) for one in value]
         return tuple(made) if isinstance(value, tuple) else made
     return replace(value if isinstance(value, str) else str(value))
 
