@@ -9,7 +9,7 @@ need not be installed.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from opentelemetry.util._importlib_metadata import entry_points
 
@@ -18,9 +18,15 @@ if TYPE_CHECKING:
     from eai_autotrace.export.result import Exporter
 
 
+_OWN: Final[dict[str, tuple[str, ...]]] = {"traces": ("console", "jaeger", "zipkin")}
+"""Those of ours beside OTLP's, by signal."""
+
+
 def installed(signal: str) -> set[str]:
     """The names of all installed exporters of a signal."""
-    return {"otlp"} | {entry_point.name for entry_point in entry_points(group=_group(signal))}
+    return {"otlp", *_OWN.get(signal, ())} | {
+        entry_point.name for entry_point in entry_points(group=_group(signal))
+    }
 
 
 def batch_exporter(config: Config, signal: str, name: str) -> Exporter:
@@ -37,6 +43,10 @@ def batch_exporter(config: Config, signal: str, name: str) -> Exporter:
         from eai_autotrace.export.console import Console  # noqa: PLC0415 - only where it is used
 
         return Console(colour=not config.no_colour)
+    if (signal, name) in {("traces", "jaeger"), ("traces", "zipkin")}:
+        from eai_autotrace.boot.backends import backend_exporter  # noqa: PLC0415 - rarely used
+
+        return backend_exporter(config, name)
     from eai_autotrace.export.sdk import SdkExporter  # noqa: PLC0415 - with the SDK's exporters
 
     what = "spans" if signal == "traces" else "log records"

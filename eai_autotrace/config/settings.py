@@ -38,7 +38,7 @@ from eai_autotrace.config.sdk import SdkSettings
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-_AVAILABLE: Final = ("otlp", "console")
+_AVAILABLE: Final = ("otlp", "console", "jaeger", "zipkin")
 _EXPORTER_NAMES: Final = {
     **{name: name for name in (*_AVAILABLE, "none")},
     "otlp_proto_grpc": "otlp",
@@ -50,6 +50,7 @@ _EXPORTER_NAMES: Final = {
 _COMPRESSION = choice("none", "gzip", "deflate")
 _SECONDS = duration("s")
 _DELAY = duration("ms", doubtful=30)
+_MILLISECONDS = duration("ms", doubtful=30)
 
 
 def _exporter(name: str, **more: Any) -> Any:
@@ -64,11 +65,15 @@ def _exporter(name: str, **more: Any) -> Any:
     )
 
 
-def _exporter_detail(name: str, detail: str, kind: Kind, pending: str = "") -> Any:
+def _exporter_detail(name: str, detail: str, kind: Kind, more: str = "", pending: str = "") -> Any:
+    standard = (name, detail) in _STANDARD_DETAILS
+    variable = f"OTEL_EXPORTER_{name.upper()}_{detail.upper()}"
     return setting(
         None,
-        f"The {detail} of the exporter `{name}`.",
+        f"The {detail} of the exporter `{name}`. {more}".strip(),
         kind,
+        variables=(variable,) if standard else (),
+        kinds={variable: _MILLISECONDS} if standard and detail == "timeout" else {},
         legacy=f"{name.upper()}_{detail.upper()}" if (name, detail) in _LEGACY_DETAILS else "",
         yaml=f"otel.exporters.{name}.{detail}",
         group="Exporters",
@@ -76,6 +81,14 @@ def _exporter_detail(name: str, detail: str, kind: Kind, pending: str = "") -> A
     )
 
 
+_STANDARD_DETAILS: Final = {
+    ("jaeger", "endpoint"),
+    ("jaeger", "timeout"),
+    ("jaeger", "user"),
+    ("jaeger", "password"),
+    ("zipkin", "endpoint"),
+    ("zipkin", "timeout"),
+}
 _LEGACY_DETAILS: Final = {
     ("jaeger", "endpoint"),
     ("jaeger", "timeout"),
@@ -213,13 +226,25 @@ class Config(
         variables=("NO_COLOR",),
         group="Exporters",
     )
-    jaeger_enabled: bool | None = _exporter("jaeger", pending=_NO_EXPORTER)
-    jaeger_endpoint: str | None = _exporter_detail("jaeger", "endpoint", ENDPOINT)
-    jaeger_timeout: float | None = _exporter_detail("jaeger", "timeout", _SECONDS)
+    jaeger_enabled: bool | None = _exporter("jaeger")
+    jaeger_endpoint: str | None = _exporter_detail(
+        "jaeger",
+        "endpoint",
+        ENDPOINT,
+        "Default `http://localhost:14268/api/traces`, which is Thrift over HTTP. Ports 4317 and 4318, "
+        "and the path `/v1/traces`, mean OTLP.",
+    )
+    jaeger_timeout: float | None = _exporter_detail("jaeger", "timeout", _SECONDS, "Default 10 s.")
     jaeger_compression: str | None = _exporter_detail("jaeger", "compression", _COMPRESSION)
-    zipkin_enabled: bool | None = _exporter("zipkin", pending=_NO_EXPORTER)
-    zipkin_endpoint: str | None = _exporter_detail("zipkin", "endpoint", ENDPOINT)
-    zipkin_timeout: float | None = _exporter_detail("zipkin", "timeout", _SECONDS)
+    jaeger_user: str | None = _exporter_detail("jaeger", "user", TEXT)
+    jaeger_password: str | None = _exporter_detail(
+        "jaeger", "password", Kind("text", TEXT.read, is_secret=True)
+    )
+    zipkin_enabled: bool | None = _exporter("zipkin")
+    zipkin_endpoint: str | None = _exporter_detail(
+        "zipkin", "endpoint", ENDPOINT, "Default `http://localhost:9411/api/v2/spans`."
+    )
+    zipkin_timeout: float | None = _exporter_detail("zipkin", "timeout", _SECONDS, "Default 10 s.")
     zipkin_compression: str | None = _exporter_detail("zipkin", "compression", _COMPRESSION)
     logging_enabled: bool | None = _exporter(
         "logging", legacy="LOGGING_EXPORTER_ENABLED", pending=_NO_EXPORTER

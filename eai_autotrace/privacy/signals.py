@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
 from opentelemetry.attributes import BoundedAttributes
+from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import Event, ReadableSpan
 from opentelemetry.trace import Link, SpanContext, Status
 
@@ -231,8 +232,10 @@ def _is_known_layout() -> bool:
     """Whether spans, events and links keep what they have where it is changed here."""
     names = ("_name", "_attributes", "_events", "_links", "_status")
     context = SpanContext(1, 2, is_remote=False)
+    # With a resource: without one the SDK would detect one, and say what is wrong with that.
+    span = ReadableSpan("", resource=Resource({}))
     return (
-        all(hasattr(ReadableSpan(""), name) for name in names)
+        all(hasattr(span, name) for name in names)
         and all(hasattr(Event(""), name) for name in ("_name", "_attributes"))
         and hasattr(Link(context), "_attributes")
     )

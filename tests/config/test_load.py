@@ -144,7 +144,6 @@ def test_a_typo_in_a_standard_name_is_told(name):
         "OTEL_LOG_LEVEL",
         "OTEL_PROPAGATORS",
         "OTEL_EXPORTER_OTLP_PROFILES_ENDPOINT",
-        "OTEL_EXPORTER_JAEGER_ENDPOINT",
         "OTEL_NODE_RESOURCE_DETECTORS",
         "OTEL_JAVAAGENT_ENABLED",
         "OTEL_INSTRUMENTATION_COMMON_DEFAULT_ENABLED",
@@ -287,7 +286,7 @@ def test_who_looks_at_the_console_alone_sends_nothing(assignments):
     assert found == OF_ALL_SIGNALS[assignments]
 
 
-@pytest.mark.parametrize("name", ["JAEGER", "ZIPKIN", "PROMETHEUS", "LOGGING_EXPORTER"])
+@pytest.mark.parametrize("name", ["PROMETHEUS", "LOGGING_EXPORTER"])
 @pytest.mark.parametrize("also", [{}, {"OTLP_ENABLED": "false"}, {"OTEL_TRACES_EXPORTER": ""}])
 def test_an_exporter_without_effect_takes_nothing_away(name, also):
     """
@@ -463,7 +462,7 @@ def test_a_batch_is_no_larger_than_the_queue():
     ]
 
 
-@pytest.mark.parametrize("name", ["JAEGER_ENABLED", "ZIPKIN_ENABLED", "PROMETHEUS_ENABLED"])
+@pytest.mark.parametrize("name", ["PROMETHEUS_ENABLED"])
 def test_what_is_not_there_yet_is_said(name):
     """
     A setting without effect is accepted, and one line says so, rather than silence.

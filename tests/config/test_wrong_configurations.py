@@ -49,7 +49,10 @@ class Case(NamedTuple):
     arrives: tuple[str, ...] = SIGNALS
 
 
-def _otlp_is_used(signal, names="console, otlp, otlp_proto_grpc, otlp_proto_http"):
+def _otlp_is_used(signal):
+    names = "console, otlp, otlp_proto_grpc, otlp_proto_http"
+    if signal == "TRACES":
+        names = "console, jaeger, otlp, otlp_proto_grpc, otlp_proto_http, zipkin"
     return f"OTEL_{signal}_EXPORTER: 'nosuch' is not installed, known are {names}; 'otlp' is used"
 
 
@@ -60,9 +63,12 @@ CASES = {
         {"PROMETHEUS_ENABLED": "true"},
         ("PROMETHEUS_ENABLED: has no effect: this version has no exporter of this name; use otlp",),
     ),
-    "jaeger": Case(
-        {"JAEGER_ENABLED": "true"},
-        ("JAEGER_ENABLED: has no effect: this version has no exporter of this name; use otlp",),
+    "logging": Case(
+        {"LOGGING_EXPORTER_ENABLED": "true"},
+        (
+            "LOGGING_EXPORTER_ENABLED: has no effect: this version has no exporter of this name; use"
+            " otlp",
+        ),
     ),
     "otlp off": Case(
         {"OTLP_ENABLED": "false"},

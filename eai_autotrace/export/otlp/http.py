@@ -45,15 +45,16 @@ class Http:
 
     Args:
         connection: Where and how.
+        content_type: What a body is.
     """
 
-    def __init__(self, connection: Connection) -> None:
+    def __init__(self, connection: Connection, content_type: str = _PROTOBUF) -> None:
         self._url, authorization = without_userinfo(connection.endpoint)
         self._address = self._url.partition("?")[0]
         self.place = "/".join(self._url.split("/", 3)[:3])
         self._connection = connection
         self._headers = {
-            "content-type": _PROTOBUF,
+            "content-type": content_type,
             "user-agent": f"eai-autotrace/{__version__}",
             **authorization,
             **connection.headers,
