@@ -144,6 +144,7 @@ def test_the_entry_points_load(installed):
     assert _run(installed, "-c", code).splitlines() == [
         f"{group} {name} True"
         for group, names in {
+            "console_scripts": ["eai-autotrace"],
             "opentelemetry_configurator": ["eai"],
             "opentelemetry_distro": ["eai"],
             "opentelemetry_environment_variables": ["eai"],
@@ -156,6 +157,16 @@ def test_the_entry_points_load(installed):
         }.items()
         for name in names
     ]
+
+
+def test_the_command_runs(installed):
+    """
+    The command is on the path of its environment, and finds no leak in what was installed.
+    """
+    script = installed.with_name("eai-autotrace")
+
+    assert _run(script, "--version") == f"eai-autotrace {VERSION}\n"
+    assert "none leaked" in _run(script, "privacy", "test")
 
 
 @pytest.mark.parametrize("layer", ["wrapper", "sitecustomize", "in code"])
@@ -372,7 +383,9 @@ def test_a_choice_goes_before_the_shadow(installed):
 
 def test_imports_run_one_way():
     """
-    Instrumentors -> instrumentation, semconv; the core knows no instrumentor; nothing imports boot.
+    Instrumentors -> instrumentation, semconv; the core knows no instrumentor.
+
+    Only commands import boot, which may import everything.
     """
     allowed = {
         "patching": set(),
@@ -395,6 +408,8 @@ def test_imports_run_one_way():
             "semconv",
             "spans",
         },
+        "commands": {"boot", "commands", "config", "export", "privacy", "spans"},
+        "cli.py": {"commands"},
         "_testing": {"_testing", "instrumentation"},
     }
     folders = (ROOT / "eai_autotrace", ROOT / "instrumentors")
