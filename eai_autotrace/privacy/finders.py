@@ -87,13 +87,17 @@ _LOCAL: Final = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_
 _LONGEST_LOCAL: Final = 256
 
 
+# What has found a URL's user finds this one too.
+_IN_URL: Final = re.compile(r"""://[^\s/?#"'<>@]*\Z""")
+
+
 def emails(text: str) -> Iterator[Place]:
     """Addresses of people; ``git@`` is none."""
     for match in _DOMAIN.finditer(text):
         at = match.start()
         before = text[max(0, at - _LONGEST_LOCAL) : at]
         local = before[len(before.rstrip(_LOCAL)) :].lstrip("'.")
-        if local and local != "git":
+        if local and local != "git" and _IN_URL.search(before) is None:
             yield at - len(local), match.end()
 
 

@@ -56,7 +56,9 @@ _BARE: Final = re.compile(
 )
 _NO_BARE: Final = frozenset("&,;|)}]>\"'")
 _OPEN: Final = frozenset("({[")
-_BRACKET: Final = re.compile(r"""(?P<open>[({\[])|[)}\]](?=[\s,;)}\]"'\\]|\Z)""")
+_BRACKET: Final = re.compile(
+    r"""(?P<text>\\{0,8}["'][^"'\\\r\n]{0,200}\\{0,8}["'])|(?P<open>[({\[])|[)}\]](?=[\s,;)}\]"'\\]|\Z)"""
+)
 _ELEMENT_END: Final = re.compile(r"<|\Z")
 _SCHEME: Final = re.compile(
     r"(?:bearer|basic|digest|token|negotiate|apikey)[ \t]{1,4}", re.IGNORECASE
@@ -72,14 +74,14 @@ _NOTHING: Final = re.compile(
     r"(?:\*+|null|none|nil|undefined|true|false|str|int|bytes|string|redacted|\[redacted\]|\[?filtered\]?|\?|\$\d{1,3}|%s|%\(\w{1,64}\)s|:\w{1,64}|\{\w{0,64}\}|<\w{1,64}>)\Z",
     re.IGNORECASE,
 )
-# A parameter of a URL. Each begins after a sign that it has none of.
-_PARAMETER: Final = re.compile(
-    r"""(?<=[?&;#])(?P<name>[^=&;?#\s"'<>]{1,128})=(?P<value>[^&#\s"'<>]{1,65536})"""
+# A parameter of a URL. Each begins after a sign that it has none of. Signs that may be around a URL end it
+# where nothing else of it follows.
+_VALUE: Final = (
+    r"""=(?![bBrRuUfF]{0,2}["'])(?P<value>"""
+    r"""(?:[^&#\s"'<>,;)\]}]|[,;)\]}](?![\s,;)\]}"']|\Z|[\w.-][\w. -]{0,63}=))+)"""
 )
-_FIRST: Final = re.compile(
-    r"""\A(?P<name>[^=&;?#\s"'<>/]{1,128})=(?P<value>[^&#\s"'<>]{1,65536})"""
-)
-
+_PARAMETER: Final = re.compile(r"""(?<=[?&;#])(?P<name>[^=&;?#\s"'<>]{1,128})""" + _VALUE)
+_FIRST: Final = re.compile(r"""\A(?P<name>[^=&;?#\s"'<>/({:,]{1,128})""" + _VALUE)
 
 # So many encoded values of a text are looked into, which takes 5 us each.
 _MOST_DECODED: Final = 1000
@@ -163,7 +165,8 @@ def _closed_end(text: str, begin: int) -> int:
     """Where a bracket closes; one that never does ends with the text."""
     depth = 0
     for match in _BRACKET.finditer(text, begin):
-        depth += 1 if match["open"] else -1
+        if not match["text"]:
+            depth += 1 if match["open"] else -1
         if depth == 0:
             return match.end()
     return len(text)
@@ -190,5 +193,11 @@ def parameters(text: str, is_secret: Callable[[str], bool]) -> Iterator[Pair]:
         if not detector and "%" in value and looked < _MOST_DECODED:
             looked += 1
             detector = KEY if is_secret(unquote_plus(value)) else ""
-        if detector and _NOTHING.match(value) is None:
+        if detector and _NOTHING.match(value) is None and not _is_scheme(text, match):
             yield Pair(*match.span("value"), detector)
+
+
+def _is_scheme(text: str, match: re.Match[str]) -> bool:
+    """Whether a value is a word before a secret, which is found elsewhere: `authorization=Bearer x`."""
+    found = _SCHEME.match(text, match.start("value"))
+    return found is not None and found.end() > match.end()
