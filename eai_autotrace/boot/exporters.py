@@ -18,7 +18,11 @@ if TYPE_CHECKING:
     from eai_autotrace.export.result import Exporter
 
 
-_OWN: Final[dict[str, tuple[str, ...]]] = {"traces": ("console", "jaeger", "zipkin")}
+_OWN: Final[dict[str, tuple[str, ...]]] = {
+    "traces": ("console", "file", "jaeger", "zipkin"),
+    "metrics": ("file",),
+    "logs": ("file",),
+}
 """Those of ours beside OTLP's, by signal."""
 
 
@@ -37,8 +41,8 @@ def batch_exporter(config: Config, signal: str, name: str) -> Exporter:
         LookupError: No installed package has an exporter of that name, or one that it needs is
             missing.
     """
-    if name == "otlp":
-        return _otlp(config, signal)
+    if name in {"otlp", "file"}:
+        return _otlp(config, signal, name)
     if (signal, name) == ("traces", "console"):
         from eai_autotrace.export.console import Console  # noqa: PLC0415 - only where it is used
 
@@ -60,14 +64,18 @@ def metric_exporter(config: Config, signal: str, name: str) -> Any:
     Raises:
         LookupError: As for `batch_exporter`.
     """
-    if name != "otlp":
+    if name not in {"otlp", "file"}:
         return _plugin(signal, name)
     from eai_autotrace.boot.sdk import worker_exporter  # noqa: PLC0415 - see boot.late
 
-    return worker_exporter(config, _otlp(config, signal))
+    return worker_exporter(config, _otlp(config, signal, name))
 
 
-def _otlp(config: Config, signal: str) -> Exporter:
+def _otlp(config: Config, signal: str, name: str) -> Exporter:
+    if name == "file":
+        from eai_autotrace.export.otlp import file_exporter  # noqa: PLC0415 - rarely used
+
+        return file_exporter(signal, config.file_path)
     from eai_autotrace.boot.otlp import otlp_exporter  # noqa: PLC0415 - only where it is used
 
     return otlp_exporter(config, signal)

@@ -38,7 +38,7 @@ from eai_autotrace.config.sdk import SdkSettings
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-_AVAILABLE: Final = ("otlp", "console", "jaeger", "zipkin")
+_AVAILABLE: Final = ("otlp", "console", "file", "jaeger", "zipkin")
 _EXPORTER_NAMES: Final = {
     **{name: name for name in (*_AVAILABLE, "none")},
     "otlp_proto_grpc": "otlp",
@@ -246,6 +246,16 @@ class Config(
     )
     zipkin_timeout: float | None = _exporter_detail("zipkin", "timeout", _SECONDS, "Default 10 s.")
     zipkin_compression: str | None = _exporter_detail("zipkin", "compression", _COMPRESSION)
+    file_enabled: bool | None = _exporter("file", legacy="")
+    file_path: str = setting(
+        "{signal}.jsonl",
+        "Where the exporter `file` writes lines of OTLP's JSON, which the Collector reads; `{signal}` "
+        "stands for `traces`, `metrics` or `logs`. It is for all three signals: "
+        "`OTEL_METRICS_EXPORTER=file`.",
+        variables=("OTEL_EAI_FILE_PATH",),
+        yaml="otel.exporters.file.path",
+        group="Exporters",
+    )
     logging_enabled: bool | None = _exporter(
         "logging", legacy="LOGGING_EXPORTER_ENABLED", pending=_NO_EXPORTER
     )

@@ -50,9 +50,9 @@ class Case(NamedTuple):
 
 
 def _otlp_is_used(signal):
-    names = "console, otlp, otlp_proto_grpc, otlp_proto_http"
+    names = "console, file, otlp, otlp_proto_grpc, otlp_proto_http"
     if signal == "TRACES":
-        names = "console, jaeger, otlp, otlp_proto_grpc, otlp_proto_http, zipkin"
+        names = "console, file, jaeger, otlp, otlp_proto_grpc, otlp_proto_http, zipkin"
     return f"OTEL_{signal}_EXPORTER: 'nosuch' is not installed, known are {names}; 'otlp' is used"
 
 

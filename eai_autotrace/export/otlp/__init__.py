@@ -11,7 +11,7 @@ from eai_autotrace.export.otlp.exporter import Connection, OtlpExporter
 if TYPE_CHECKING:
     from eai_autotrace.export.otlp.exporter import Encoder
 
-__all__ = ["Connection", "OtlpExporter", "otlp_exporter"]
+__all__ = ["Connection", "OtlpExporter", "file_exporter", "otlp_exporter"]
 
 _WHAT: Final = {"traces": "spans", "metrics": "exports of metrics", "logs": "log records"}
 _ENCODERS: Final = {
@@ -33,8 +33,7 @@ def otlp_exporter(
         connection: Where and how.
         longest: How long one export may take at most, in seconds.
     """
-    module, name = _ENCODERS[signal]
-    encoder: Encoder = getattr(import_module(f"{__name__}.{module}"), name)()
+    encoder = _encoder(signal)
     if protocol == "grpc":
         from eai_autotrace.export.otlp.grpc import Grpc  # noqa: PLC0415 - only where it is used
 
@@ -46,3 +45,25 @@ def otlp_exporter(
     from eai_autotrace.export.otlp.http import Http  # noqa: PLC0415
 
     return OtlpExporter(_WHAT[signal], encoder, Http(connection), longest)
+
+
+def file_exporter(signal: str, path: str) -> OtlpExporter:
+    """
+    An exporter of one signal into a file, as lines of JSON.
+
+    Args:
+        signal: ``traces``, ``metrics`` or ``logs``.
+        path: The file; ``{signal}`` in it is the signal.
+    """
+    from eai_autotrace.export.otlp.file import FileTransport  # noqa: PLC0415 - rarely used
+
+    transport = FileTransport(path.replace("{signal}", signal), signal)
+    made = OtlpExporter(_WHAT[signal], _encoder(signal), transport)
+    made.name = "file"
+    return made
+
+
+def _encoder(signal: str) -> Encoder:
+    module, name = _ENCODERS[signal]
+    made: Encoder = getattr(import_module(f"{__name__}.{module}"), name)()
+    return made
