@@ -83,6 +83,10 @@ _VALUE: Final = (
 _PARAMETER: Final = re.compile(r"""(?<=[?&;#])(?P<name>[^=&;?#\s"'<>]{1,128})""" + _VALUE)
 _FIRST: Final = re.compile(r"""\A(?P<name>[^=&;?#\s"'<>/({:,]{1,128})""" + _VALUE)
 
+# Amazon's names of resources: `arn:aws:secretsmanager:eu-west-1:123456789012:secret:name`.
+_ARN: Final = re.compile(r"arn:[\w-]{1,32}:secretsmanager:[\w-]{0,32}:\d{0,12}:\Z")
+_LONGEST_ARN: Final = 128
+
 # So many encoded values of a text are looked into, which takes 5 us each.
 _MOST_DECODED: Final = 1000
 
@@ -98,7 +102,9 @@ def pairs(text: str) -> Iterator[Pair]:
         detector = detector_of(name)
         if not detector and name[0] in _ESCAPED and text[begin - 1 : begin] == "\\":
             detector = detector_of(name[1:])
-        if not detector:
+        if not detector or (
+            match["sign"] == ":" and _ARN.search(text[max(0, begin - _LONGEST_ARN) : begin])
+        ):
             # What looks like a value may be a name: `user:password=x`.
             position = match.end("name") + 1
             continue

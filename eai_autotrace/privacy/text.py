@@ -122,6 +122,8 @@ class TextScanner:
             found += islice(pairs(text), _MOST + 1)
         if "=" in text:
             found += islice(parameters(text, self._has_any), _MOST + 1)
+        if self._kept:
+            found = [place for place in found if text[place[0] : place[1]] not in self._kept]
         return found
 
     def _has_any(self, text: str) -> bool:

@@ -156,7 +156,8 @@ class Treatments:
             return self._policy.replace[PATH](text)
 
         path, mark, rest = made.partition("?")
-        return _SEGMENTS.sub(part, path) + mark + rest
+        new = _SEGMENTS.sub(part, path) + mark + rest
+        return made if new == made else new
 
     def _command(self, value: Any, found: Found) -> Any:
         """A command's arguments: what follows the name of a secret is one, too."""

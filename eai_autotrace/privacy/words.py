@@ -28,14 +28,14 @@ _SECRETS: Final = _set("""
     root pass, passwords, secrets, access tokens, refresh tokens,
     api tokens, auth, authorization, bearer, jwt, csrf, xsrf, otp, totp, sas,
     cookies, credential, credentials, creds, session, session id, api key, access key, access key id,
-    accesskey, account key, accountkey, app key, application key, auth key, client key, consumer key,
+    accesskey, account key, accountkey, dd app key, application key, auth key, client key, consumer key,
     deploy key, encryption key, encryptionkey, hmac key, license key, master key, private key, privatekey,
     secret key, secretkey, session key, sessionkey, shared key, sharedkey, shared access key, signing key,
     signingkey, ssh key, subscription key, connection string, card number, cardnumber, card pin,
     security code, cvv, cvc
 """)
 _PERSONAL: Final = _set("""
-    email, emails, email address, e mail, mail, mail address, phone, phone number, telephone, mobile,
+    email, emails, email address, e mail, mail address, phone, phone number, telephone, mobile,
     mobile number, msisdn, ssn, social security, social security number, iban, credit card, creditcard,
     passport, passport number, tax id, national id, dob, date of birth, birth date, birthdate, birthday
 """)

@@ -247,6 +247,8 @@ LEFT = """
     eyJhbGciOiJIUzI1NiJ9
     AKIA1234
     -----BEGIN
+    arn:aws:secretsmanager:us-east-1:123456789012:secret:name
+    lock:mail:send
     <title>x</title>
     ('name', 'x')
 """

@@ -27,11 +27,11 @@ SECRETS = """
     accountKey AccountKey SharedAccessKey shared_access_key signing_key private_key PRIVATE_KEY privateKey
     encryption_key master_key ssh_key license_key subscription-key Ocp-Apim-Subscription-Key credentials
     credential aws.credentials creds connection_string ConnectionString card_number cardNumber cvv cvv2 cvc
-    security_code user[password] form.fields.password password_field authorization_header app_key
+    security_code user[password] form.fields.password password_field authorization_header DD_APP_KEY
 """
 
 PERSONS = """
-    email Email user.email userEmail customer_email e-mail email_address mail phone phone_number phoneNumber
+    email Email user.email userEmail customer_email e-mail email_address mailAddress phone phone_number phoneNumber
     telephone mobile msisdn ssn SSN user.ssn social_security_number iban IBAN credit_card creditCard passport
     passport_number tax_id national_id date_of_birth dateOfBirth dob birthday
 """
@@ -48,7 +48,7 @@ HARMLESS = """
     cookie_count secretary secretariat secret_name secret_count password_length password_policy
     password_required has_password_set session.id session.previous_id mcp.session.id session_count
     session_timeout sessions db.client.connection.count connection connection_state card cards
-    cardinality cardiology discard postcard scorecard mailbox mailer mail_server email_count emails_sent
+    cardinality cardiology discard postcard scorecard mail mailbox mailer app.key mail_server email_count emails_sent
     email_verified phone_model headphone phonetic mobile_app browser.mobile sec-ch-ua-mobile
     http.request.header.sec-ch-ua-mobile taxonomy tax_rate national iban_count ibanez
     birth_rate dobson otpauth sasl_mechanism sas_url credit credited accredited jwt_algorithm bearer_type
