@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 _OWN: Final[dict[str, tuple[str, ...]]] = {
-    "traces": ("console", "file", "jaeger", "zipkin"),
+    "traces": ("console", "file", "jaeger", "logging", "zipkin"),
     "metrics": ("file",),
     "logs": ("file",),
 }
@@ -47,6 +47,10 @@ def batch_exporter(config: Config, signal: str, name: str) -> Exporter:
         from eai_autotrace.export.console import Console  # noqa: PLC0415 - only where it is used
 
         return Console(colour=not config.no_colour)
+    if (signal, name) == ("traces", "logging"):
+        from eai_autotrace.export.logger import SpanLogger  # noqa: PLC0415 - rarely used
+
+        return SpanLogger()
     if (signal, name) in {("traces", "jaeger"), ("traces", "zipkin")}:
         from eai_autotrace.boot.backends import backend_exporter  # noqa: PLC0415 - rarely used
 

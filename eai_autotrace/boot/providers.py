@@ -45,7 +45,7 @@ if TYPE_CHECKING:
 _logger = logging.getLogger("eai_autotrace")
 
 _PRIVACY: Final = "eai_autotrace.privacy"
-_BUILT_IN: Final = {"otlp", "console", "file", "jaeger", "zipkin"}
+_BUILT_IN: Final = {"otlp", "console", "file", "jaeger", "logging", "zipkin"}
 _STARTED_AS: Final = os.getpid()
 
 

@@ -38,7 +38,7 @@ from eai_autotrace.config.sdk import SdkSettings
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-_AVAILABLE: Final = ("otlp", "console", "file", "jaeger", "zipkin")
+_AVAILABLE: Final = ("otlp", "console", "file", "jaeger", "logging", "zipkin")
 _EXPORTER_NAMES: Final = {
     **{name: name for name in (*_AVAILABLE, "none")},
     "otlp_proto_grpc": "otlp",
@@ -256,9 +256,7 @@ class Config(
         yaml="otel.exporters.file.path",
         group="Exporters",
     )
-    logging_enabled: bool | None = _exporter(
-        "logging", legacy="LOGGING_EXPORTER_ENABLED", pending=_NO_EXPORTER
-    )
+    logging_enabled: bool | None = _exporter("logging", legacy="LOGGING_EXPORTER_ENABLED")
     prometheus_enabled: bool | None = _exporter("prometheus", pending=_NO_EXPORTER)
     prometheus_endpoint: str | None = _exporter_detail("prometheus", "endpoint", TEXT)
 

@@ -48,6 +48,8 @@ _TELLING: Final = (
     pathlib.PurePath,
     uuid.UUID,
 )
+# The logger of the exporter `logging`: each of its records is a span, which is exported already.
+_SPANS: Final = "eai_autotrace.spans"
 _NO_CONTEXT: Final = Context()
 _DEEPEST: Final = 5
 _MOST_LOGGERS: Final = 1_000
@@ -69,6 +71,8 @@ class Records:
 
     def emit(self, record: logging.LogRecord) -> None:
         """Hand on one record, with the context that it was made in."""
+        if record.name == _SPANS:
+            return
         attributes = self._attributes(record)
         found = [attributes.pop(name, None) for name in _EVENT_NAMES]
         event_name = next((str(name) for name in found if name is not None), None)

@@ -286,7 +286,7 @@ def test_who_looks_at_the_console_alone_sends_nothing(assignments):
     assert found == OF_ALL_SIGNALS[assignments]
 
 
-@pytest.mark.parametrize("name", ["PROMETHEUS", "LOGGING_EXPORTER"])
+@pytest.mark.parametrize("name", ["PROMETHEUS"])
 @pytest.mark.parametrize("also", [{}, {"OTLP_ENABLED": "false"}, {"OTEL_TRACES_EXPORTER": ""}])
 def test_an_exporter_without_effect_takes_nothing_away(name, also):
     """

@@ -52,7 +52,7 @@ class Case(NamedTuple):
 def _otlp_is_used(signal):
     names = "console, file, otlp, otlp_proto_grpc, otlp_proto_http"
     if signal == "TRACES":
-        names = "console, file, jaeger, otlp, otlp_proto_grpc, otlp_proto_http, zipkin"
+        names = "console, file, jaeger, logging, otlp, otlp_proto_grpc, otlp_proto_http, zipkin"
     return f"OTEL_{signal}_EXPORTER: 'nosuch' is not installed, known are {names}; 'otlp' is used"
 
 
@@ -62,13 +62,6 @@ CASES = {
     "prometheus": Case(
         {"PROMETHEUS_ENABLED": "true"},
         ("PROMETHEUS_ENABLED: has no effect: this version has no exporter of this name; use otlp",),
-    ),
-    "logging": Case(
-        {"LOGGING_EXPORTER_ENABLED": "true"},
-        (
-            "LOGGING_EXPORTER_ENABLED: has no effect: this version has no exporter of this name; use"
-            " otlp",
-        ),
     ),
     "otlp off": Case(
         {"OTLP_ENABLED": "false"},

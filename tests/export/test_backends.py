@@ -408,3 +408,71 @@ def test_all_at_once(run_python, otlp_receiver, back_end):
     assert {name for _, name in sent} == {"s0", "s1", "s2"}
     assert batch["process"]["serviceName"] == "app"
     assert "zipkin" in done.stderr
+
+
+def test_spans_in_the_log(run_python, otlp_receiver):
+    """
+    Each span is a record of the program's own handlers, with fields, at INFO whatever the root's level
+    is; it is not exported as a log record once more.
+    """
+    done = run_python(
+        """
+import json, logging, sys
+from opentelemetry import trace
+
+class Handler(logging.Handler):
+    def emit(self, record):
+        if record.name == "app":
+            return
+        fields = ("span_name", "span_kind", "status", "attributes", "parent_id", "service")
+        print(json.dumps([record.levelname, *(getattr(record, name) for name in fields)]))
+
+logging.getLogger().addHandler(Handler())
+with trace.get_tracer("x").start_as_current_span("outer", attributes={"token": "abc", "n": 1}):
+    logging.getLogger("app").warning("sent")
+trace.get_tracer_provider().force_flush()
+""",
+        wrapped=True,
+        LOGGING_EXPORTER_ENABLED="true",
+        OTEL_METRICS_EXPORTER="none",
+        OTEL_EXPORTER_OTLP_ENDPOINT=otlp_receiver.http_endpoint,
+        OTEL_PYTHON_LOGGING_AUTO_INSTRUMENTATION_ENABLED="true",
+        OTEL_SERVICE_NAME="app",
+    )
+
+    (line,) = done.stdout.splitlines()
+    assert json.loads(line) == [
+        "INFO",
+        "outer",
+        "INTERNAL",
+        "UNSET",
+        {"token": "***", "n": 1},
+        None,
+        "app",
+    ]
+    assert done.stderr == ""
+    bodies = [
+        record.body.string_value
+        for request in otlp_receiver.logs()
+        for resource in request.resource_logs
+        for scope in resource.scope_logs
+        for record in scope.log_records
+    ]
+    assert bodies == ["sent"]
+
+
+def test_spans_in_the_log_without_handlers(run_python):
+    """
+    Where the program has set up no handler, lines go to stderr.
+    """
+    done = run_python(
+        "from opentelemetry import trace\ntrace.get_tracer('x').start_span('alone').end()",
+        wrapped=True,
+        OTEL_TRACES_EXPORTER="logging",
+        OTEL_METRICS_EXPORTER="none",
+        OTEL_LOGS_EXPORTER="none",
+        OTEL_SERVICE_NAME="app",
+    )
+
+    assert done.stderr.startswith("alone INTERNAL ")
+    assert "UNSET trace_id=" in done.stderr
