@@ -10,6 +10,9 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
 
+_RULES: Final = (
+    "url.path=/internal/*:drop;url.path=/orders/{id}&http.request.method=GET:keep;name=x *:drop"
+)
 _LOADER: Final = "opentelemetry.instrumentation.auto_instrumentation"
 
 
@@ -49,7 +52,14 @@ class Ours(OpenTelemetryPeer):
     loader = _LOADER
     spans = {"root": 1, "fastapi": 1, "query": 1, "cursor": 3, "publish": 1, "consume": 1}
     spans |= {"chat": 1, "stream": 1}
-    how = "`opentelemetry-instrument`, OTLP over HTTP"
+    how = "`opentelemetry-instrument`, OTLP over HTTP; its own sampler, with rules"
+
+    def environment(self, url: str, *, sampled: bool) -> dict[str, str]:
+        """The same, but for the sampler: ours is the default, and has rules to look at."""
+        found = super().environment(url, sampled=sampled)
+        del found["OTEL_TRACES_SAMPLER"]
+        found["OTEL_EAI_SAMPLING_RULES"] = _RULES
+        return found if sampled else {**found, "TRACE_SAMPLE_RATIO": "0"}
 
 
 class Contrib(OpenTelemetryPeer):
