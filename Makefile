@@ -6,9 +6,10 @@
 export PYTHON
 BIN := .venv/bin
 ARGS ?=
+EXAMPLES ?= 10000
 
 .DEFAULT_GOAL := help
-.PHONY: help test test-matrix test-suites test-llm lint docs demo bench bench-sampling soak clean
+.PHONY: help test test-matrix test-suites test-llm lint docs demo bench bench-sampling soak fuzz-privacy clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-14s %s\n", $$1, $$2 }' Makefile
@@ -64,6 +65,10 @@ bench-sampling: ## draw how many traces the sampler keeps (ARGS="--quick")
 soak: ## ten minutes at full load with the collector down by turns (ARGS="--minutes 1")
 	@scripts/prepare test
 	$(BIN)/python -m benchmarks.soak $(ARGS)
+
+fuzz-privacy: ## look for texts that the privacy filter fails on, for minutes (EXAMPLES=100000)
+	@scripts/prepare test
+	EAI_FUZZ_EXAMPLES=$(EXAMPLES) $(BIN)/pytest -n auto --maxprocesses 4 tests/privacy/test_fuzz.py $(ARGS)
 
 clean: ## remove the environment and everything that was built
 	rm -rf .venv .matrix .suites .linked build dist site *.egg-info .coverage .hypothesis .mypy_cache .pytest_cache .ruff_cache

@@ -63,6 +63,7 @@ ANY, AT, BRACKETS, CREDENTIALS, DASHES, DIGITS, TOKEN = range(7)
 _HAS_CREDENTIALS: Final = _search(r" [\w.~+/=-]{8}|=\"")
 _HAS_DIGITS: Final = _search(r"(?:\d[^\d]*){7}")
 _HAS_TOKEN: Final = _search(r"[A-Za-z0-9_-]{15}|eyJ")
+_BRACKETS: Final = ("(", "[", "LINE ", "entry '", "input_value=")
 _SHORTEST_TOKEN: Final = 15
 
 
@@ -75,7 +76,7 @@ def groups_in(text: str) -> list[int]:
     found = [ANY]
     if "@" in text:
         found.append(AT)
-    if "(" in text or "[" in text or "LINE " in text or "entry '" in text:
+    if any(map(text.__contains__, _BRACKETS)):
         found.append(BRACKETS)
     if " " in text and _HAS_CREDENTIALS(text) is not None:
         found.append(CREDENTIALS)
@@ -113,7 +114,7 @@ DETECTORS: Final = (
         CREDENTIALS,
         _search("(?:[Bb](?:earer|asic)|BEARER|BASIC|[Tt]oken|TOKEN|[Aa]pi[Kk]ey) "),
         _all(
-            r"(?<![A-Za-z])(?i:bearer|basic|token|apikey) {1,4}"
+            r"(?:(?<![A-Za-z])|(?<=\\[nrtbf]))(?i:bearer|basic|token|apikey) {1,4}"
             # Words are none: it has a digit, capitals inside, or more letters than they have.
             r"(?P<secret>(?=[A-Za-z._~+/-]{0,255}[0-9=]|[A-Z]{0,255}[a-z]{1,255}[A-Z]|[A-Za-z]{20})"
             r"[\w.~+/=-]{8,})"
@@ -123,7 +124,7 @@ DETECTORS: Final = (
         "authorization",
         CREDENTIALS,
         _search("[Dd]igest "),
-        _all(r"(?<![A-Za-z])[Dd]igest {1,4}(?P<secret>\w{1,32}=\"[^\r\n]*)"),
+        _all(r"(?:(?<![A-Za-z])|(?<=\\[nrtbf]))[Dd]igest {1,4}(?P<secret>\w{1,32}=\"[^\r\n]*)"),
     ),
     Detector("card", DIGITS, _search(r"\d{4}[ -]?\d{4}"), cards),
     Detector("iban", DIGITS, _search(r"[A-Za-z]{2}\d\d"), ibans),
@@ -132,7 +133,7 @@ DETECTORS: Final = (
         DIGITS,
         _search(r"[+(]\d|\d{3}-\d{3}-"),
         _all(
-            r"(?<![\w.+-])(?:\+\d{1,3}[ .-]?(?:\(\d{1,4}\)[ .-]?)?\d(?:[ ./-]?\d){6,13}"
+            r"(?:(?<![\w.+-])|(?<=\\[nrtbf]))(?:\+\d{1,3}[ .-]?(?:\(\d{1,4}\)[ .-]?)?\d(?:[ ./-]?\d){6,13}"
             r"|\(\d{3}\) ?\d{3}-\d{4}|\d{3}-\d{3}-\d{4})(?![\w-])"
         ),
     ),

@@ -28,10 +28,11 @@ def pem(text: str) -> Iterator[Place]:
 # PostgreSQL's details, psycopg's line of the statement, SQLAlchemy's statement and parameters, MySQL's
 # and SQL Server's duplicates, pydantic's input.
 ROW: Final = re.compile(
-    r"(?<=\))=\(|row contains \(|(?:^|(?<=\n))LINE \d{1,6}: |\[(?:SQL|parameters): "
+    r"(?<=\))=\(|row contains \(|(?:^|(?<=\n)|(?<=\\n))LINE \d{1,6}: |\[(?:SQL|parameters): "
     r"|Duplicate entry '|duplicate key value is \(|input_value=",
     re.ASCII,
 )
+_LINE_END: Final = re.compile(r"\n|\\n")
 # What is behind the sign that closes them.
 _ENDS: Final = {
     ")": re.compile(
@@ -61,8 +62,8 @@ def rows(text: str) -> Iterator[Place]:
 def _row_end(text: str, begin: int, start: str) -> int:
     """Where a row ends: in its line, or, if it has a bracket, where that closes or the text ends."""
     sign = "]" if start[0] == "[" else start[-1].replace("(", ")")
-    line_end = text.find("\n", begin)
-    line_end = len(text) if line_end < 0 else line_end
+    line = _LINE_END.search(text, begin)
+    line_end = len(text) if line is None else line.start()
     found = _ENDS[sign].search(text, begin, line_end)
     if found is not None:
         return found.start()
@@ -126,7 +127,8 @@ def cards(text: str) -> Iterator[Place]:
 
 
 _IBAN: Final = re.compile(
-    r"(?<![A-Za-z0-9])[A-Z]{2}\d{2}(?:[ -]?[A-Z0-9]){11,29}", re.ASCII | re.IGNORECASE
+    r"(?:(?<![A-Za-z0-9])|(?<=\\[nrtbf]))[A-Z]{2}\d{2}(?:[ -]?[A-Z0-9]){11,29}",
+    re.ASCII | re.IGNORECASE,
 )
 
 

@@ -63,13 +63,13 @@ class Nested:
     def _mapping(self, value: Mapping[Any, Any], depth: int) -> Any:
         made, is_same = {}, True
         for key, old in value.items():
-            treat = self._of(str(key))
+            # A name may be an address: `{"user@example.com": 3}`.
+            name = self._any(key, self._found) if type(key) is str else key
+            treat = self._of(str(name))
             if is_nested(old) and treat in self._as_any:
                 new = self.redacted(old, depth + 1)
             else:
                 new = treat(old, self._found)
-            # A name may be an address: `{"user@example.com": 3}`.
-            name = self._any(key, self._found) if type(key) is str else key
             is_same = is_same and new is old and name is key
             if new is not DROPPED:
                 made[name] = new

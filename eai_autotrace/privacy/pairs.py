@@ -41,13 +41,16 @@ _NAME: Final = re.compile(
 # Names and values without a sign: `--password x`, `<password>x</password>`, `(b'cookie', b'x')`.
 _UNSIGNED: Final = {
     "--": re.compile(
-        r"""(?<![\w-])--(?P<name>[A-Za-z][\w-]{2,63})[ \t]{1,4}(?!-)(?P<quote>["'])?""", re.ASCII
+        r"""(?:(?<![\w-])|(?<=\\[nrtbf]))--(?P<name>[A-Za-z][\w-]{2,63})[ \t]{1,4}(?!-)(?P<quote>["'])?""",
+        re.ASCII,
     ),
     "</": re.compile(
         r"""<(?P<name>[A-Za-z][\w.:-]{0,63})(?:\s[^<>]{0,256})?>(?P<quote>)""", re.ASCII
     ),
     "', ": re.compile(r"""\(b?'(?P<name>[A-Za-z][\w.-]{0,63})', b?(?P<quote>["'])""", re.ASCII),
 }
+_SIGN_BEHIND: Final = re.compile(r"""\\{0,8}["'][ \t]{0,8}[=:]""")
+_LONGEST_NAME: Final = 140
 # A value without quotes goes on behind signs that another name, a space or nothing follows; what closes
 # something around it ends it.
 _BARE: Final = re.compile(
@@ -111,10 +114,17 @@ def pairs(text: str) -> Iterator[Pair]:
         begin, end = _value(text, match, is_line=_is_line(match))
         if begin < end and _NOTHING.match(text[begin:end]) is None:
             yield Pair(begin, end, detector)
-        position = max(match.end(), end)
+        position = begin if _is_name(text, begin, end) else max(match.end(), end)
     for sign, expression in _UNSIGNED.items():
         if sign in text:
             yield from _unsigned(text, expression)
+
+
+def _is_name(text: str, begin: int, end: int) -> bool:
+    """Whether what looks like a value is a name itself: `cookie: "token": "x"`, `auth: token: x`."""
+    if not begin < end <= begin + _LONGEST_NAME:
+        return False
+    return text[end - 1] in "=:" or _SIGN_BEHIND.match(text, end) is not None
 
 
 # A break, as it is written in a quoted text: it is no part of a name.

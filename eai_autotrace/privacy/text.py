@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 # No secret is shorter, and none of those without a sign that some have is shorter than the second.
 _SHORTEST: Final = 5
-SIGN: Final = re.compile(r"[@=:+(-]").search
+SIGN: Final = re.compile(r"[@=:+(%-]").search
 """Finds a sign that secrets in short texts have."""
 
 WITHOUT_SIGN: Final = 13

@@ -71,6 +71,8 @@ FOUND = {
         "[(b'host', b'x'), (b'cookie', b'***'), (b'x-api-key', b'***')]",
     ),
     "person": ('{"phone": "555 1234", "name": "x"}', '{"phone": "***", "name": "x"}'),
+    "name as a value": ('cookie: "api_key": "x", b', 'cookie: "***": "***", b'),
+    "name as a value without quotes": ("auth: token: x b", "auth: *** *** b"),
     # Headers.
     "Authorization": ("Authorization: Bearer x", "Authorization: ***"),
     "Proxy-Authorization": ("Proxy-Authorization: Basic x\nA: b", "Proxy-Authorization: ***\nA: b"),
@@ -290,6 +292,19 @@ def test_found_around_other_text(privacy, name):
     found = privacy.text(f"2024-01-02 ERROR a=b\n{text}", "traces")
 
     assert found == f"2024-01-02 ERROR a=b\n{expected}"
+
+
+@pytest.mark.parametrize("name", FOUND)
+def test_found_behind_a_break_in_quotes(privacy, name):
+    """
+    A break that is written as a backslash and a letter hides nothing.
+    """
+    text, expected = FOUND[name]
+
+    found = privacy.text(rf"'a b\n{text}", "traces")
+
+    # The first part of an address may begin with any letter.
+    assert found in {rf"'a b\n{expected}", rf"'a b\{expected}"}
 
 
 @pytest.mark.parametrize(
