@@ -49,7 +49,7 @@ _UNSIGNED: Final = {
     ),
     "', ": re.compile(r"""\(b?'(?P<name>[A-Za-z][\w.-]{0,63})', b?(?P<quote>["'])""", re.ASCII),
 }
-_SIGN_BEHIND: Final = re.compile(r"""\\{0,8}["'][ \t]{0,8}[=:]""")
+_SIGN_BEHIND: Final = re.compile(r"""(?:\\{0,8}["'])?\]?[ \t]{0,8}[=:]""")
 _LONGEST_NAME: Final = 140
 # A value without quotes goes on behind signs that another name, a space or nothing follows; what closes
 # something around it ends it.
@@ -64,7 +64,7 @@ _BRACKET: Final = re.compile(
 )
 _ELEMENT_END: Final = re.compile(r"<|\Z")
 _SCHEME: Final = re.compile(
-    r"(?:bearer|basic|digest|token|negotiate|apikey)[ \t]{1,4}", re.IGNORECASE
+    r"(?:bearer|basic|digest|token|negotiate|apikey)[ \t]{1,4}(?![=:])", re.IGNORECASE
 )
 # A header's whole line. In it are quoted values, and apostrophes.
 _LINE: Final = re.compile(

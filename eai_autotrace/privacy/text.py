@@ -38,6 +38,7 @@ LENGTH: Final = "length"
 
 # So many secrets in one text, and it is replaced as a whole: time is bounded, and nothing is left.
 _MOST: Final = 1000
+_MOST_LOOKS: Final = 3
 # Signs between a name and its value, see `eai_autotrace.privacy.pairs`.
 _SIGNS: Final = ("=", ":", "--", "</", "', ")
 # Parts of names of `eai_autotrace.privacy.words`: without any of them there is no such name.
@@ -74,6 +75,8 @@ class TextScanner:
         self._replace = replace
         self._kept = frozenset(kept)
         self._names = names
+        # What is put in the place of a secret is found again if it is a hash.
+        self._is_plain = {one(REPLACED) for one in replace.values()} == {REPLACED}
 
     def scan(self, text: str, found: Callable[..., None]) -> str:
         """
@@ -93,7 +96,16 @@ class TextScanner:
             return REPLACED
         if length > LONGEST:
             return self._shortened(looked, length, sorted(places), found)
-        return self._replaced(text, sorted(places), found) if places else text
+        return self._settled(self._replaced(text, sorted(places), found)) if places else text
+
+    def _settled(self, text: str) -> str:
+        """A text in which nothing more is found: what was replaced may have hidden a sign of a secret."""
+        for _ in range(_MOST_LOOKS if self._is_plain else 0):
+            places = self._places(text)
+            if not places:
+                break
+            text = self._replaced(text, sorted(places), _ignored)
+        return text
 
     def _places(self, text: str) -> list[Place]:
         places = self._by_form(text)
@@ -114,6 +126,7 @@ class TextScanner:
         places = [place for place in places if place[0] < end]
         end = max([end, *(place[1] for place in places)])
         made = self._replaced(text[:end], places, found) if places else text[:end]
+        made = self._settled(made) if places else made
         return f"{made}... ({length - end} characters more)"
 
     def _by_name(self, text: str) -> list[Place]:
@@ -158,6 +171,10 @@ class TextScanner:
             position, last_begin, last_end, name = last_end, begin, end, other
         parts.append(text[position:])
         return "".join(parts)
+
+
+def _ignored(_detector: str) -> None:
+    pass
 
 
 def _has_any(text: str, parts: Collection[str]) -> bool:

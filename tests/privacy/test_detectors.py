@@ -72,6 +72,7 @@ FOUND = {
     ),
     "person": ('{"phone": "555 1234", "name": "x"}', '{"phone": "***", "name": "x"}'),
     "name as a value": ('cookie: "api_key": "x", b', 'cookie: "***": "***", b'),
+    "name as a value with spaces": ("password= token = x b", "password= *** = *** b"),
     "name as a value without quotes": ("auth: token: x b", "auth: *** *** b"),
     # Headers.
     "Authorization": ("Authorization: Bearer x", "Authorization: ***"),
