@@ -39,6 +39,7 @@ LENGTH: Final = "length"
 # So many secrets in one text, and it is replaced as a whole: time is bounded, and nothing is left.
 _MOST: Final = 1000
 _MOST_LOOKS: Final = 3
+_LONGEST_AGAIN: Final = 16_384
 # Signs between a name and its value, see `eai_autotrace.privacy.pairs`.
 _SIGNS: Final = ("=", ":", "--", "</", "', ")
 # Parts of names of `eai_autotrace.privacy.words`: without any of them there is no such name.
@@ -100,7 +101,8 @@ class TextScanner:
 
     def _settled(self, text: str) -> str:
         """A text in which nothing more is found: what was replaced may have hidden a sign of a secret."""
-        for _ in range(_MOST_LOOKS if self._is_plain else 0):
+        looks = _MOST_LOOKS if self._is_plain and len(text) <= _LONGEST_AGAIN else 0
+        for _ in range(looks):
             places = self._places(text)
             if not places:
                 break

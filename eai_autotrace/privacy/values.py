@@ -128,7 +128,7 @@ class Treatments:
 
     def _query(self, value: Any, found: Found) -> Any:
         """An SQL text without literals; of another language only the command."""
-        if not isinstance(value, str):
+        if not isinstance(value, str) or value == REPLACED:
             return self.any(value, found)
         word = next(iter(value.split(None, 1)), "")
         if word.strip("(").upper() in _SQL_WORDS:
