@@ -8,6 +8,7 @@ was there.
 from __future__ import annotations
 
 import re
+from itertools import islice
 from typing import TYPE_CHECKING, Final, NamedTuple
 from urllib.parse import unquote_plus
 
@@ -34,14 +35,20 @@ class Pair(NamedTuple):
 
 # A name, the sign behind it, and what may be before a value. JSON inside JSON has backslashes.
 _NAME: Final = re.compile(
-    r"""(?<![\w.-])[.-]*(?P<name>\w[\w.-]{0,127})\\{0,8}["'\]]{0,2}[ \t]{0,8}(?P<sign>=>|:=|[=:])"""
+    r"""(?<![\w.-])[.-]*(?P<name>\w[\w.-]{0,127})\\{0,8}["'\]]{0,2}[ \t]{0,8}(?P<sign>=>|:=|[=:]|%3[Dd]|\\u003[Dd])"""
     r"""[ \t]{0,8}(?:[bBrRuUfF]{1,2}(?=["']))?(?P<quote>\\{0,8}["'])?""",
     re.ASCII,
 )
-# Names and values without a sign: `--password x`, `<password>x</password>`, `(b'cookie', b'x')`.
+# Names and values without a sign: `--password x`, `<password>x</password>`, `(b'cookie', b'x')`,
+# `{"name": "token", "value": "x"}`.
 _UNSIGNED: Final = {
     "--": re.compile(
         r"""(?:(?<![\w-])|(?<=\\[nrtbf]))--(?P<name>[A-Za-z][\w-]{2,63})[ \t]{1,4}(?!-)(?P<quote>["'])?""",
+        re.ASCII,
+    ),
+    "value": re.compile(
+        r"""(?<![\w-])name["']?[ \t]{0,4}[:=][ \t]{0,4}["'](?P<name>[\w.-]{1,64})["'],?[ \t]{0,4}["']?value["']?"""
+        r"""[ \t]{0,4}[:=][ \t]{0,4}(?P<quote>["'])?""",
         re.ASCII,
     ),
     "</": re.compile(
@@ -92,6 +99,8 @@ _LONGEST_ARN: Final = 128
 
 # So many encoded values of a text are looked into, which takes 5 us each.
 _MOST_DECODED: Final = 1000
+_LONGEST_DECODED: Final = 16_384
+_MOST_BRACKETS: Final = 10_000
 
 
 def pairs(text: str) -> Iterator[Pair]:
@@ -180,7 +189,7 @@ def _quoted_end(text: str, begin: int, quote: str) -> int:
 def _closed_end(text: str, begin: int) -> int:
     """Where a bracket closes; one that never does ends with the text."""
     depth = 0
-    for match in _BRACKET.finditer(text, begin):
+    for match in islice(_BRACKET.finditer(text, begin), _MOST_BRACKETS):
         if not match["text"]:
             depth += 1 if match["open"] else -1
         if depth == 0:
@@ -208,7 +217,8 @@ def parameters(text: str, is_secret: Callable[[str], bool]) -> Iterator[Pair]:
         detector = detector_in_query(unquote_plus(name) if "%" in name else name)
         if not detector and "%" in value and looked < _MOST_DECODED:
             looked += 1
-            detector = KEY if is_secret(unquote_plus(value)) else ""
+            is_long = len(value) > _LONGEST_DECODED
+            detector = KEY if is_long or is_secret(unquote_plus(value)) else ""
         if detector and _NOTHING.match(value) is None and not _is_scheme(text, match):
             yield Pair(*match.span("value"), detector)
 

@@ -41,7 +41,7 @@ _MOST: Final = 1000
 _MOST_LOOKS: Final = 3
 _LONGEST_AGAIN: Final = 16_384
 # Signs between a name and its value, see `eai_autotrace.privacy.pairs`.
-_SIGNS: Final = ("=", ":", "--", "</", "', ")
+_SIGNS: Final = ("=", ":", "--", "</", "', ", "%3", "\\u003")
 # Parts of names of `eai_autotrace.privacy.words`: without any of them there is no such name.
 _NAMES: Final = frozenset(
     """

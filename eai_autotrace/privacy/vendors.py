@@ -15,6 +15,9 @@ _KEYS: Final = (
     ("glpat-", "[A-Za-z0-9_.-]{16,}"),  # GitLab
     ("xoxa- xoxb- xoxe- xoxo- xoxp- xoxr- xoxs-", "[A-Za-z0-9-]{8,}"),  # Slack
     ("xoxe.xox", "[abp]-[A-Za-z0-9-]{8,}"),
+    ("hooks.slack.com/services/", "[A-Za-z0-9/]{8,}"),
+    ("api.telegram.org/bot", "[A-Za-z0-9:_-]{8,}"),
+    ("discord.com/api/webhooks/", "[A-Za-z0-9/_-]{8,}"),
     ("xapp-", "[A-Za-z0-9-]{16,}"),
     ("sk_live_ sk_test_ rk_live_ rk_test_ pk_live_ pk_test_", "[A-Za-z0-9]{10,}"),  # Stripe
     ("whsec_", "[A-Za-z0-9+/=]{16,}"),
