@@ -9,6 +9,7 @@ need not be installed.
 
 from __future__ import annotations
 
+import logging
 from typing import TYPE_CHECKING, Any, Final
 
 from opentelemetry.util._importlib_metadata import entry_points
@@ -18,9 +19,11 @@ if TYPE_CHECKING:
     from eai_autotrace.export.result import Exporter
 
 
+_logger = logging.getLogger("eai_autotrace")
+
 _OWN: Final[dict[str, tuple[str, ...]]] = {
     "traces": ("console", "file", "jaeger", "logging", "zipkin"),
-    "metrics": ("file",),
+    "metrics": ("file", "prometheus"),
     "logs": ("file",),
 }
 """Those of ours beside OTLP's, by signal."""
@@ -68,11 +71,27 @@ def metric_exporter(config: Config, signal: str, name: str) -> Any:
     Raises:
         LookupError: As for `batch_exporter`.
     """
+    if name == "prometheus":
+        return _prometheus(config)
     if name not in {"otlp", "file"}:
         return _plugin(signal, name)
     from eai_autotrace.boot.sdk import worker_exporter  # noqa: PLC0415 - see boot.late
 
     return worker_exporter(config, _otlp(config, signal, name))
+
+
+def _prometheus(config: Config) -> Any:
+    from eai_autotrace.export.prometheus.reader import PrometheusReader  # noqa: PLC0415 - rarely used
+    from eai_autotrace.export.prometheus.shared import Snapshots  # noqa: PLC0415
+
+    host, port = config.prometheus_address()
+    try:
+        snapshots = Snapshots(f"{config.service_name}\0{host}\0{port}")
+    except OSError as failure:
+        text = "Prometheus: %s; the metrics of one process are told, and not those of all"
+        _logger.warning(text, failure)
+        snapshots = None
+    return PrometheusReader(host, port, snapshots)
 
 
 def _otlp(config: Config, signal: str, name: str) -> Exporter:

@@ -58,8 +58,9 @@ class MeterProvider(sdk.MeterProvider):
 
     def _start_readers(self) -> None:
         for reader in self._measurement_consumer._reader_storages:  # noqa: SLF001
-            if isinstance(reader, Reader):
-                reader.start()
+            start = getattr(reader, "start", None)
+            if start is not None:
+                start()
 
 
 def _begin_anew(consumer: Any, start_readers: Callable[[], None]) -> None:

@@ -15,6 +15,7 @@ from opentelemetry import _logs, metrics, trace
 from opentelemetry.sdk.trace import TracerProvider
 
 from eai_autotrace import __version__
+from eai_autotrace.boot.about_us import measure_ourselves
 from eai_autotrace.boot.exporters import batch_exporter, installed, metric_exporter
 from eai_autotrace.boot.late import LateLoggerProvider, LateMeterProvider
 from eai_autotrace.boot.limits import span_limits
@@ -25,12 +26,9 @@ from eai_autotrace.config.otlp import SIGNALS
 from eai_autotrace.config.parse import shown
 from eai_autotrace.export.pipeline import Pipeline
 from eai_autotrace.patching.guard import guard
-from eai_autotrace.privacy.current import get_privacy_filter, use
+from eai_autotrace.privacy.current import use
 from eai_autotrace.privacy.filter import PrivacyFilter
-from eai_autotrace.privacy.measures import count_redactions
 from eai_autotrace.privacy.signals import Redactor
-from eai_autotrace.sampling.measures import observe
-from eai_autotrace.sampling.sampler import EaiSampler
 from eai_autotrace.spans.resource import ForkedResource
 
 if TYPE_CHECKING:
@@ -44,7 +42,6 @@ if TYPE_CHECKING:
 
 _logger = logging.getLogger("eai_autotrace")
 
-_PRIVACY: Final = "eai_autotrace.privacy"
 _BUILT_IN: Final = {"otlp", "console", "file", "jaeger", "logging", "zipkin"}
 _STARTED_AS: Final = os.getpid()
 
@@ -126,19 +123,15 @@ def _install_metrics(config: Config, resource: Resource, redactor: Redactor) -> 
             if hasattr(exporter, "redact"):
                 exporter.redact = redactor.metrics
         provider = meter_provider(config, _here(resource), made)
-        with guard("measuring sampling and privacy"):
-            _observe_sampling(provider)
-            count_redactions(get_privacy_filter().audit, provider.get_meter(_PRIVACY, __version__))
+        with guard("measuring ourselves"):
+            measure_ourselves(provider, made)
         return provider
 
-    metrics.set_meter_provider(LateMeterProvider(make))
-
-
-def _observe_sampling(provider: metrics.MeterProvider) -> None:
-    """Have our sampler's decisions among the metrics."""
-    sampler = getattr(trace.get_tracer_provider(), "sampler", None)
-    if isinstance(sampler, EaiSampler):
-        observe(sampler, provider.get_meter("eai_autotrace.sampling", __version__))
+    late = LateMeterProvider(make)
+    metrics.set_meter_provider(late)
+    if "prometheus" in names:
+        # It may ask at any time.
+        late.get_meter("eai_autotrace", __version__)
 
 
 def _install_logs(config: Config, resource: Resource, redactor: Redactor) -> None:

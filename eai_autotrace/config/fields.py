@@ -27,7 +27,6 @@ class Setting(NamedTuple):
         yaml: The way to it in the file, below ``tracing``.
         group: The heading on the reference page.
         kinds: Kinds of single sources that differ from ``kind``.
-        pending: Why a value has no effect in this version; empty where it has.
     """
 
     description: str
@@ -37,7 +36,6 @@ class Setting(NamedTuple):
     yaml: str = ""
     group: str = ""
     kinds: Mapping[str, Kind] = {}
-    pending: str = ""
 
 
 def setting(default: Any, description: str, kind: Kind = TEXT, **more: Any) -> Any:

@@ -99,7 +99,6 @@ def load(environ: Mapping[str, str] | None = None) -> Loaded:
             problems += found_wrong
             if value is not None:
                 values[name], told[name] = value, source
-                problems += _without_effect(source, setting, value)
                 problems += _doubted(source, kind, raw)
                 break
     problems += _reconciled(values)
@@ -130,11 +129,6 @@ def _given(
             yield name, name, environ[name]
     if file_values.get(setting.yaml) is not None:
         yield f"{path}: tracing.{setting.yaml}", setting.yaml, file_values[setting.yaml]
-
-
-def _without_effect(source: str, setting: Setting, value: Any) -> Iterator[Problem]:
-    if setting.pending and value:
-        yield Problem(source, f"has no effect: {setting.pending}")
 
 
 def _doubted(source: str, kind: Kind, raw: Any) -> Iterator[Problem]:

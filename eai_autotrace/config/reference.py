@@ -113,8 +113,6 @@ def _tables(groups: dict[str, list[str]]) -> Iterator[str]:
 
 def _row(setting: Setting, default: str) -> str:
     meaning = setting.description
-    if setting.pending:
-        meaning += f" **Not in effect: {setting.pending}.**"
     variables = "<br>".join(f"`{name}`" for name in setting.variables)
     cells = (
         variables,

@@ -50,6 +50,7 @@ _EXPORTER_NAMES: Final = {
 _COMPRESSION = choice("none", "gzip", "deflate")
 _SECONDS = duration("s")
 _DELAY = duration("ms", doubtful=30)
+_PROMETHEUS: Final = 9464
 _MILLISECONDS = duration("ms", doubtful=30)
 
 
@@ -65,7 +66,7 @@ def _exporter(name: str, **more: Any) -> Any:
     )
 
 
-def _exporter_detail(name: str, detail: str, kind: Kind, more: str = "", pending: str = "") -> Any:
+def _exporter_detail(name: str, detail: str, kind: Kind, more: str = "") -> Any:
     standard = (name, detail) in _STANDARD_DETAILS
     variable = f"OTEL_EXPORTER_{name.upper()}_{detail.upper()}"
     return setting(
@@ -77,7 +78,6 @@ def _exporter_detail(name: str, detail: str, kind: Kind, more: str = "", pending
         legacy=f"{name.upper()}_{detail.upper()}" if (name, detail) in _LEGACY_DETAILS else "",
         yaml=f"otel.exporters.{name}.{detail}",
         group="Exporters",
-        pending=pending,
     )
 
 
@@ -95,13 +95,6 @@ _LEGACY_DETAILS: Final = {
     ("jaeger", "compression"),
     ("zipkin", "endpoint"),
 }
-
-
-def _not_yet(what: str) -> str:
-    return f"this version has no {what}"
-
-
-_NO_EXPORTER = _not_yet("exporter of this name; use otlp")
 
 
 _EMPTY: Final[dict[str, Mapping[str, Any]]] = {
@@ -257,8 +250,35 @@ class Config(
         group="Exporters",
     )
     logging_enabled: bool | None = _exporter("logging", legacy="LOGGING_EXPORTER_ENABLED")
-    prometheus_enabled: bool | None = _exporter("prometheus", pending=_NO_EXPORTER)
-    prometheus_endpoint: str | None = _exporter_detail("prometheus", "endpoint", TEXT)
+    prometheus_enabled: bool | None = setting(
+        None,
+        "Has Prometheus scrape the metrics, of all processes of the service at one address.",
+        FLAG,
+        legacy="PROMETHEUS_ENABLED",
+        yaml="otel.exporters.prometheus.enabled",
+        group="Exporters",
+    )
+    prometheus_endpoint: str | None = setting(
+        None,
+        "Where it is scraped, as `host:port`. Default `localhost:9464`.",
+        TEXT,
+        yaml="otel.exporters.prometheus.endpoint",
+        group="Exporters",
+    )
+    prometheus_host: str | None = setting(
+        None,
+        "The address alone; `0.0.0.0` for all.",
+        TEXT,
+        variables=("OTEL_EXPORTER_PROMETHEUS_HOST",),
+        group="Exporters",
+    )
+    prometheus_port: int | None = setting(
+        None,
+        "The port alone.",
+        integer(0),
+        variables=("OTEL_EXPORTER_PROMETHEUS_PORT",),
+        group="Exporters",
+    )
 
     batch_enabled: bool = setting(
         True,
@@ -383,11 +403,20 @@ class Config(
         found = [_EXPORTER_NAMES.get(name.lower(), name) for name in self._named(signal)]
         if signal == "traces":
             found += [name for name in _AVAILABLE if getattr(self, f"{name}_enabled")]
+        if signal == "metrics" and self.prometheus_enabled:
+            found.append("prometheus")
         if not found and not self.says_none(signal) and not self._only_looks(signal):
             found = ["otlp"]
         if signal == "traces" and self.debug_console_exporter:
             found.append("console")
         return tuple(dict.fromkeys(name for name in found if name != "none"))
+
+    def prometheus_address(self) -> tuple[str, int]:
+        """Where metrics are scraped: host and port."""
+        host, _, port = (self.prometheus_endpoint or "localhost:9464").rpartition(":")
+        own = self.prometheus_port
+        number = int(port) if port.isdecimal() else _PROMETHEUS
+        return self.prometheus_host or host or "localhost", number if own is None else own
 
     def says_none(self, signal: str) -> bool:
         """Whether somebody has asked for no exporter of a signal."""

@@ -130,6 +130,10 @@ class Batches:
             for worker in self._workers
         }
 
+    def states(self) -> dict[str, bool | None]:
+        """Whether the last attempt of each exporter was taken; ``None`` before its first."""
+        return {worker.name: worker.is_up for worker in self._workers}
+
     def _start_anew(self) -> None:
         """Begin with an empty queue, as in a forked child: the parent sends what waits."""
         self._queue: deque[Any] = deque()

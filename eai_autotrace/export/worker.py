@@ -47,6 +47,7 @@ class ExporterWorker:
     Attributes:
         exported: How many records the exporter has taken.
         dropped: How many it has not, by reason.
+        is_up: Whether its last attempt was taken; ``None`` before the first.
     """
 
     def __init__(self, exporter: Exporter, limit: int, timeout: float) -> None:
@@ -54,12 +55,13 @@ class ExporterWorker:
         self.name = exporter.name
         self._limit = limit
         self._timeout = timeout
-        self.exported = 0
-        self.dropped: Counter[str] = Counter()
         self.start_anew()
 
     def start_anew(self) -> None:
         """Begin with an empty queue, as in a forked child: the parent sends what waits."""
+        self.exported = 0
+        self.dropped: Counter[str] = Counter()
+        self.is_up: bool | None = None
         self._batches: deque[Sequence[Any]] = deque()
         self._waiting = 0
         self._changed = threading.Condition()
@@ -166,6 +168,7 @@ class ExporterWorker:
 
     def _settle(self, batch: Sequence[Any], outcome: Outcome) -> None:
         """Act on the outcome of the batch at the head."""
+        self.is_up = outcome.kind == "ok"
         if outcome.kind == "retry":
             self._batches[0] = batch[outcome.taken :]
             self._take(outcome.taken, outcome)

@@ -26,7 +26,7 @@ SIGN: Final = re.compile(r"[@=:+(%-]").search
 WITHOUT_SIGN: Final = 13
 """Characters of the shortest secret that has none of them."""
 
-LONGEST: Final = 98_304
+LONGEST: Final = 65_536
 """Characters of a text that are looked at, and kept; so the time for a text is bounded."""
 
 _TAIL: Final = 512

@@ -14,10 +14,13 @@ import mmap
 import os
 import stat
 import struct
-import tempfile
 import time
-from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
+
+from eai_autotrace.patching.private import private_folder
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 _SLOTS: Final = 256
 # A process's id, a number of its own, when it wrote (seconds of the host's monotonic clock), and how
@@ -42,7 +45,7 @@ class Board:
 
     def __init__(self, name: str, folder: Path | None = None) -> None:
         digest = hashlib.sha256(name.encode()).hexdigest()[:24]
-        path = (folder or _private_folder()) / f"sampling-{digest}.board"
+        path = (folder or private_folder()) / f"sampling-{digest}.board"
         flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
         file = os.open(path, flags, stat.S_IRUSR | stat.S_IWUSR)
         try:
@@ -112,18 +115,6 @@ class Board:
         is_fresh = math.isfinite(written) and -1.0 < now - written < _STALE
         is_rate = math.isfinite(rate) and 0 <= rate <= _MOST
         return rate if pid and is_fresh and is_rate else None
-
-
-def _private_folder() -> Path:
-    """A folder of this user's alone, in the host's memory where it has a place for that."""
-    memory = Path("/dev/shm")  # noqa: S108 - the folder in it is checked
-    base = memory if memory.is_dir() else Path(tempfile.gettempdir())
-    folder = base / f"eai-autotrace-{os.getuid()}"
-    folder.mkdir(mode=stat.S_IRWXU, exist_ok=True)
-    found = folder.lstat()
-    if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.getuid() or found.st_mode & 0o077:
-        raise PermissionError(f"{folder} is not this user's alone")
-    return folder
 
 
 def _check(found: os.stat_result, path: Path) -> None:

@@ -19,11 +19,17 @@ if TYPE_CHECKING:
 
 
 class TracerProvider(sdk.TracerProvider):
-    """OpenTelemetry's tracer provider."""
+    """
+    OpenTelemetry's tracer provider.
+
+    Attributes:
+        created: How many spans were started: those that were not sampled, and those that were.
+    """
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         if len(args) <= _PROCESSOR_POSITION:
             kwargs.setdefault("active_span_processor", Processors())
+        self.created = [0, 0]
         super().__init__(*args, **kwargs)
         if not hasattr(sdk.TracerProvider, "_handle_fork"):
             handle_when_forked(self._handle_fork)
@@ -42,6 +48,7 @@ class TracerProvider(sdk.TracerProvider):
         if not isinstance(tracer, sdk.Tracer) or isinstance(tracer, Tracer):
             return tracer
         lean = Tracer.in_place_of(tracer)
+        lean._created = self.created
         if not hasattr(self, "_tracers"):
             return lean
         with self._tracers_lock:
@@ -58,6 +65,7 @@ class TracerProvider(sdk.TracerProvider):
 
     def _handle_fork(self) -> None:
         """In a forked child, within the fork: other hooks, which free locks, may still follow."""
+        self.created[:] = [0, 0]
         self._tracers_lock = threading.Lock()
         self._resource = ForkedResource(self._resource)
         for tracer in getattr(self, "_tracers", {}).values():

@@ -32,6 +32,8 @@ class Tracer(sdk.Tracer):
     # What OpenTelemetry's SDK has not had from the first.
     _tracer_config: Any = SimpleNamespace(is_enabled=True)
     _tracer_metrics: Any = None
+    # How many spans were started: those that were not sampled, and those that were.
+    _created: list[int] = [0, 0]  # noqa: RUF012 - its provider's takes its place
 
     @classmethod
     def in_place_of(cls, tracer: sdk.Tracer) -> Tracer:
@@ -141,6 +143,7 @@ class Tracer(sdk.Tracer):
             sampled = self._decide(parent, trace)
             if not sampled and parent is not None and self._follow is not None:
                 part = self._follow(parent)
+        self._created[bool(sampled)] += 1
         make = make_context if part is None else part.context
         made = make(trace, self._new_span_id(), FLAGS[random | sampled], state)
         return made, sampled or part is not None, attributes

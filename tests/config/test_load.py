@@ -286,16 +286,31 @@ def test_who_looks_at_the_console_alone_sends_nothing(assignments):
     assert found == OF_ALL_SIGNALS[assignments]
 
 
-@pytest.mark.parametrize("name", ["PROMETHEUS"])
 @pytest.mark.parametrize("also", [{}, {"OTLP_ENABLED": "false"}, {"OTEL_TRACES_EXPORTER": ""}])
-def test_an_exporter_without_effect_takes_nothing_away(name, also):
+def test_prometheus_takes_no_traces_away(also):
     """
-    Only exporters in effect count: traces go to OTLP unless somebody says none (case B1).
+    Prometheus is for metrics: traces go to OTLP unless somebody says none (case B1).
     """
-    loaded = load({f"{name}_ENABLED": "true", **also})
+    config = load({"PROMETHEUS_ENABLED": "true", **also}).config
 
-    assert loaded.config.exporters("traces") == ("otlp",)
-    assert f"{name}_ENABLED" in [problem.source for problem in loaded.problems]
+    assert config.exporters("traces") == ("otlp",)
+    assert config.exporters("metrics") == ("prometheus",)
+    assert config.prometheus_address() == ("localhost", 9464)
+
+
+ADDRESSES = {
+    (): ("localhost", 9464),
+    (("OTEL_EXPORTER_PROMETHEUS_HOST", "0.0.0.0"),): ("0.0.0.0", 9464),
+    (("OTEL_EXPORTER_PROMETHEUS_PORT", "9000"),): ("localhost", 9000),
+}
+
+
+@pytest.mark.parametrize("given", ADDRESSES)
+def test_where_prometheus_scrapes(given):
+    """
+    The address is the specification's, or what its variables say.
+    """
+    assert load(dict(given)).config.prometheus_address() == ADDRESSES[given]
 
 
 def test_otlp_alone_is_not_switched_off():
@@ -459,18 +474,6 @@ def test_a_batch_is_no_larger_than_the_queue():
     assert changed == {"batch_max_queue_size": 10, "batch_max_export_batch_size": 10}
     assert problems == [
         "OTEL_BSP_MAX_EXPORT_BATCH_SIZE: 20 is more than the 10 that may wait; 10 is used"
-    ]
-
-
-@pytest.mark.parametrize("name", ["PROMETHEUS_ENABLED"])
-def test_what_is_not_there_yet_is_said(name):
-    """
-    A setting without effect is accepted, and one line says so, rather than silence.
-    """
-    problems = [str(problem) for problem in load({name: "true"}).problems]
-
-    assert problems == [
-        f"{name}: has no effect: this version has no exporter of this name; use otlp"
     ]
 
 

@@ -53,16 +53,14 @@ def _otlp_is_used(signal):
     names = "console, file, otlp, otlp_proto_grpc, otlp_proto_http"
     if signal == "TRACES":
         names = "console, file, jaeger, logging, otlp, otlp_proto_grpc, otlp_proto_http, zipkin"
+    if signal == "METRICS":
+        names += ", prometheus"
     return f"OTEL_{signal}_EXPORTER: 'nosuch' is not installed, known are {names}; 'otlp' is used"
 
 
 CASES = {
     "nothing wrong": Case({}),
     # B1
-    "prometheus": Case(
-        {"PROMETHEUS_ENABLED": "true"},
-        ("PROMETHEUS_ENABLED: has no effect: this version has no exporter of this name; use otlp",),
-    ),
     "otlp off": Case(
         {"OTLP_ENABLED": "false"},
         (

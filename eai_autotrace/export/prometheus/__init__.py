@@ -1,0 +1,1 @@
+"""Metrics for Prometheus: one address for all processes of a service."""
