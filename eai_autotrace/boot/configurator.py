@@ -64,10 +64,10 @@ def _set_up(config: Config, kwargs: dict[str, Any]) -> None:
             "this version of OpenTelemetry's SDK is not known; its own spans and exporters are used",
             exc_info=failure,
         )
-        _configure_by_the_sdk(kwargs)
+        _configure_by_the_sdk(config, kwargs)
     else:
         if config.declarative_config_file:
-            _configure_declaratively(config.declarative_config_file)
+            _configure_declaratively(config, config.declarative_config_file)
         else:
             providers.install(config)
     from eai_autotrace.boot import lifecycle  # noqa: PLC0415
@@ -75,18 +75,22 @@ def _set_up(config: Config, kwargs: dict[str, Any]) -> None:
     lifecycle.install_for_providers(config.shutdown_timeout)
 
 
-def _configure_declaratively(path: str) -> None:
-    """OpenTelemetry's own file decides about everything but the instrumentors."""
+def _configure_declaratively(config: Config, path: str) -> None:
+    """OpenTelemetry's own file decides about everything but the instrumentors and privacy."""
     try:
-        _configure_by_the_sdk({})
+        _configure_by_the_sdk(config, {})
     except Exception as failure:  # noqa: BLE001 - the program runs, and says why untraced
         _logger.warning("OTEL_CONFIG_FILE=%s: nothing is exported: %s", path, failure)
 
 
-def _configure_by_the_sdk(kwargs: dict[str, Any]) -> None:
+def _configure_by_the_sdk(config: Config, kwargs: dict[str, Any]) -> None:
+    # Without these nothing could be kept out, and then nothing is set up.
     from opentelemetry.sdk._configuration import _OTelSDKConfigurator  # noqa: PLC0415
 
+    from eai_autotrace.boot.protect import protect  # noqa: PLC0415
+
     _OTelSDKConfigurator().configure(**kwargs)
+    protect(config)
 
 
 def _chosen_elsewhere() -> Any:

@@ -20,6 +20,7 @@ from eai_autotrace.boot.exporters import batch_exporter, installed, metric_expor
 from eai_autotrace.boot.late import LateLoggerProvider, LateMeterProvider
 from eai_autotrace.boot.limits import span_limits
 from eai_autotrace.boot.plugins import make_id_generator, make_sampler, one_line
+from eai_autotrace.boot.protect import redact_metrics
 from eai_autotrace.boot.resource import make_resource
 from eai_autotrace.boot.rivals import tell_of_rivals
 from eai_autotrace.config.otlp import SIGNALS
@@ -119,9 +120,7 @@ def _install_metrics(config: Config, resource: Resource, redactor: Redactor) -> 
 
         made = _made(config, "metrics", names, metric_exporter)
         for exporter in made:
-            # Somebody else's exporter or reader has no place for it.
-            if hasattr(exporter, "redact"):
-                exporter.redact = redactor.metrics
+            redact_metrics(exporter, redactor)
         provider = meter_provider(config, _here(resource), made)
         with guard("measuring ourselves"):
             measure_ourselves(provider, made)

@@ -19,6 +19,7 @@ from opentelemetry.sdk.metrics.view import (
 
 from eai_autotrace.boot.limits import common_limits, first
 from eai_autotrace.boot.metrics import MeterProvider, Reader
+from eai_autotrace.boot.protect import FirstOfLogs
 from eai_autotrace.export.logs import LogPipeline
 from eai_autotrace.export.metrics import WorkerExporter
 
@@ -79,6 +80,8 @@ def logger_provider(
 ) -> LoggerProvider:
     """A logger provider that sends to exporters."""
     provider = LoggerProvider(resource, shutdown_on_exit=False, **_log_limits(config))
+    # Before all others, those that the program adds among them.
+    provider.add_log_record_processor(FirstOfLogs(redact))
     found = list(exporters)
     if found:
         pipeline = LogPipeline(
@@ -87,7 +90,6 @@ def logger_provider(
             batch_size=config.logs_max_export_batch_size,
             delay=config.logs_schedule_delay,
             timeout=config.logs_export_timeout,
-            redact=redact,
         )
         provider.add_log_record_processor(pipeline)
     return provider

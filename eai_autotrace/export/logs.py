@@ -21,16 +21,10 @@ class LogPipeline(Batches, LogRecordProcessor):
     """A log record processor that exports in batches."""
 
     _what = "log records"
-    _redacts_later = False
 
     def on_emit(self, log_record: ReadWriteLogRecord) -> None:
-        """
-        Take in a record; it keeps no context, which may hold anything, alive.
-
-        It is redacted here, so that processors after this one see it so.
-        """
+        """Take in a record; it keeps no context, which may hold anything, alive."""
         record = log_record.log_record
-        self._redact(record)
         if record.context:
             record = copy.copy(record)
             record.context = _NO_CONTEXT

@@ -59,9 +59,6 @@ class Batches:
     _what: ClassVar[str]
     """What they are, in the plural."""
 
-    _redacts_later: ClassVar[bool] = True
-    """Whether records are redacted when they are handed on, and not when they are taken in."""
-
     def __init__(  # noqa: PLR0913 - all but one by keyword
         self,
         exporters: Sequence[Exporter],
@@ -179,9 +176,7 @@ class Batches:
             queue = self._queue
             while queue:
                 count = min(len(queue), self._batch)
-                batch = [queue.popleft() for _ in range(count)]
-                if self._redacts_later:
-                    batch = [self._redact(record) for record in batch]
+                batch = [self._redact(queue.popleft()) for _ in range(count)]
                 for worker in self._workers:
                     worker.put(batch)
 

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 _MOST_KEYS: Final = 2048
 _MOST_CLEAN: Final = 4096
 _LONGEST_CLEAN: Final = 256
+_NUMBERS: Final = frozenset({int, float, bool})
 
 
 class PrivacyFilter:
@@ -97,17 +98,20 @@ class PrivacyFilter:
                 if kind is str:
                     if len(value) < WITHOUT_SIGN and SIGN(value) is None:
                         continue
-                elif kind is bool or kind is float or (kind is int and -LARGE < value < LARGE):
+                elif kind is bool or ((kind is int or kind is float) and -LARGE < value < LARGE):
                     continue
             new = self.value(key, value, signal)
             if new is not value:
                 changed[key] = new
-            elif kind is not str or len(value) > _LONGEST_CLEAN:
-                are_short = are_short and kind is tuple
+            # True under the name of a secret says nothing, and it equals 1, which may.
+            elif kind is bool or len(key) > _LONGEST_CLEAN or not _is_short(value):
+                are_short = False
         return changed, are_short
 
     def value(self, key: str, value: Any, signal: str) -> Any:
         """An attribute's value without secrets; `DROPPED` if it is left out."""
+        if self.is_off:
+            return value
         try:
             treat = self._of_key.get(key) or self._treatment(key)
             if treat is self._any:
@@ -116,7 +120,7 @@ class PrivacyFilter:
                     # Short texts without any of some signs have no room for a secret.
                     is_short = len(value) < WITHOUT_SIGN and SIGN(value) is None
                     return value if is_short else self._text(value, signal)
-                if kind is bool or kind is float or (kind is int and -LARGE < value < LARGE):
+                if kind is bool or ((kind is int or kind is float) and -LARGE < value < LARGE):
                     return value
             return treat(value, self._counting.get(signal) or self._count(signal))
         except Exception as failure:  # noqa: BLE001 - the boundary
@@ -154,14 +158,14 @@ class PrivacyFilter:
 
     def _closed(self, failure: Exception, signal: str) -> str:
         """What takes the place of a value that could not be looked at."""
-        report("keeping secrets out", failure)
+        report("keeping secrets out", without_message(failure))
         self.audit.add(signal, ERROR, REPLACE)
         return REPLACED
 
     def _treatment(self, key: str) -> Treat:
         made = self._treatments.of(key)
         made = next((own for own in (self._any, self._path) if own == made), made)
-        if len(self._of_key) < _MOST_KEYS:
+        if len(self._of_key) < _MOST_KEYS and len(key) <= _LONGEST_CLEAN:
             self._of_key[key] = made
         return made
 
@@ -181,3 +185,17 @@ class PrivacyFilter:
 
         self._counting[signal] = found
         return found
+
+
+def without_message(failure: Exception) -> Exception:
+    """A failure whose text says nothing of the value that it was about."""
+    told = f"{type(failure).__name__}; its message is left out"
+    return RuntimeError(told).with_traceback(failure.__traceback__)
+
+
+def _is_short(value: Any) -> bool:
+    """Whether a value takes little memory."""
+    kind = type(value)
+    if kind is tuple:
+        return all(type(one) is str for one in value) and sum(map(len, value)) <= _LONGEST_CLEAN
+    return kind in _NUMBERS or (kind is str and len(value) <= _LONGEST_CLEAN)

@@ -9,6 +9,7 @@ from fnmatch import translate
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from eai_autotrace.config.parse import shown
 from eai_autotrace.privacy.actions import REPLACE, hasher, replacement
 from eai_autotrace.privacy.detectors import ANY, DETECTORS, Detector
 from eai_autotrace.privacy.text import LENGTH, TextScanner
@@ -71,7 +72,10 @@ class Policy:
         self._rules = [(_matcher([rule.pattern]), rule.action) for rule in config.privacy_keys]
         self._allowed = _matcher(config.privacy_allow)
         self.scanner = TextScanner(
-            detectors, self.replace, config.privacy_except, names=KEY not in self._disabled
+            detectors,
+            self.replace,
+            config.privacy_except,
+            names={KEY, PERSONAL} - self._disabled,
         )
         self.digest = _digest(config)
 
@@ -102,8 +106,8 @@ class Policy:
         named = (("ENABLE", config.privacy_enable), ("DISABLE", config.privacy_disable))
         for variable, names in named:
             for name in sorted(set(names) - known):
-                text = "OTEL_EAI_PRIVACY_%s: there is no detector %r, known are %s"
-                _logger.warning(text, variable, name[:60], ", ".join(sorted(known)))
+                text = "OTEL_EAI_PRIVACY_%s: there is no detector %s, known are %s"
+                _logger.warning(text, variable, shown(name), ", ".join(sorted(known)))
         for one in DETECTORS:
             is_wanted = one.is_default or one.name in config.privacy_enable
             if is_wanted and one.name not in self._disabled:

@@ -12,6 +12,7 @@ from opentelemetry.trace import Link, SpanContext, Status
 
 from eai_autotrace.patching.guard import report
 from eai_autotrace.privacy.actions import REPLACE, REPLACED
+from eai_autotrace.privacy.filter import without_message
 from eai_autotrace.privacy.policy import CONTENT, NOT_ALLOWED, STRICT
 from eai_autotrace.semconv.attributes import EAI_REDACTED
 
@@ -49,14 +50,14 @@ class Redactor:
         if _DONE in vars(span):
             return span
         try:
-            if not _IS_KNOWN:
+            if not IS_KNOWN:
                 return self._rebuilt(span)
             before = self._privacy.audit.total
             self._span(span)
             if self._counts and self._privacy.audit.total > before:
                 span._attributes[EAI_REDACTED] = self._privacy.audit.total - before  # noqa: SLF001
         except Exception as failure:  # noqa: BLE001 - the boundary: fail closed
-            report("keeping secrets out of a span", failure)
+            report("keeping secrets out of a span", without_message(failure))
             return _emptied(span)
         setattr(span, _DONE, True)
         return span
@@ -123,11 +124,15 @@ class Redactor:
         try:
             self._log(record)
         except Exception as failure:  # noqa: BLE001 - the boundary: fail closed
-            report("keeping secrets out of a log record", failure)
+            report("keeping secrets out of a log record", without_message(failure))
             record.body, record.attributes = None, {}
 
     def _log(self, record: Any) -> None:
         privacy, name = self._privacy, getattr(record, "event_name", None) or ""
+        for told in ("event_name", "severity_text"):
+            text = getattr(record, told, None)
+            if type(text) is str and (new := privacy.text(text, "logs")) is not text:
+                setattr(record, told, new)
         is_content = name.startswith("gen_ai.") and privacy.policy.content == "drop"
         if is_content and record.body is not None:
             privacy.audit.add("logs", CONTENT, "drop")
@@ -159,7 +164,7 @@ class Redactor:
         try:
             return _replaced(data, "resource_metrics", self._resource)
         except Exception as failure:  # noqa: BLE001 - the boundary: fail closed
-            report("keeping secrets out of metrics", failure)
+            report("keeping secrets out of metrics", without_message(failure))
             return replace(data, resource_metrics=())
 
     def _resource(self, found: Any) -> Any:
@@ -211,7 +216,7 @@ def _like(old: Any, new: Mapping[str, Any]) -> Any:
 
 def _emptied(span: Any) -> Any:
     """A span that could not be looked through, with nothing but its ids, kind and times."""
-    if not _IS_KNOWN:
+    if not IS_KNOWN:
         return ReadableSpan(
             REPLACED,
             span.context,
@@ -241,4 +246,5 @@ def _is_known_layout() -> bool:
     )
 
 
-_IS_KNOWN: Final = _is_known_layout()
+IS_KNOWN: Final = _is_known_layout()
+"""Whether spans of this release of the SDK can be changed in place."""

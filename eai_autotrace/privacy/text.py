@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 from eai_autotrace.privacy.actions import REPLACED
 from eai_autotrace.privacy.detectors import groups_in
 from eai_autotrace.privacy.pairs import pairs, parameters
+from eai_autotrace.privacy.words import KEY, PERSONAL
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Mapping
@@ -59,7 +60,7 @@ class TextScanner:
         detectors: What is looked for.
         replace: Gives, by detector, what is put in the place of what it has found.
         kept: Values that are no secrets, exactly as they are.
-        names: Whether names with values are looked for.
+        names: The detectors of names whose values are looked for.
     """
 
     def __init__(
@@ -68,14 +69,14 @@ class TextScanner:
         replace: Mapping[str, Replace],
         kept: Collection[str] = (),
         *,
-        names: bool = True,
+        names: Collection[str] = (KEY, PERSONAL),
     ) -> None:
         self._of_group: dict[int, list[Detector]] = {}
         for detector in detectors:
             self._of_group.setdefault(detector.group, []).append(detector)
         self._replace = replace
         self._kept = frozenset(kept)
-        self._names = names
+        self._names = frozenset(names)
         # What is put in the place of a secret is found again if it is a hash.
         self._is_plain = {one(REPLACED) for one in replace.values()} == {REPLACED}
 
@@ -136,12 +137,14 @@ class TextScanner:
         if _has_any(text.lower(), _NAMES):
             found += islice(pairs(text), _MOST + 1)
         if "=" in text:
-            found += islice(parameters(text, self._has_any), _MOST + 1)
-        if self._kept:
-            found = [place for place in found if text[place[0] : place[1]] not in self._kept]
-        return found
+            found += islice(parameters(text, self.hides_any), _MOST + 1)
+        return [
+            place
+            for place in found
+            if place[2] in self._names and text[place[0] : place[1]] not in self._kept
+        ]
 
-    def _has_any(self, text: str) -> bool:
+    def hides_any(self, text: str) -> bool:
         """Whether a decoded value has a secret, by its form or by a name in it."""
         return self.has_secret(text) or (
             _has_any(text, _SIGNS) and next(iter(pairs(text)), None) is not None

@@ -12,6 +12,7 @@ from eai_autotrace.privacy.allowed import is_harmless
 from eai_autotrace.privacy.checks import is_random
 from eai_autotrace.privacy.nested import DROPPED, Nested, is_nested
 from eai_autotrace.privacy.policy import COMMAND, CONTENT, NOT_ALLOWED, OWN_KEY, PATH, SQL, STRICT
+from eai_autotrace.privacy.words import KEY
 from eai_autotrace.semconv import sql
 
 if TYPE_CHECKING:
@@ -74,6 +75,9 @@ class Treatments:
         policy = self._policy
         if policy.allows(key):
             return _kept
+        if self._scanner.has_secret(key):
+            # Such as an address that something is counted by: no value can be told under it.
+            return _dropped(KEY)
         rule = policy.of_key(key)
         is_content = _CONTENT.match(key) is not None and policy.content != "redact"
         if is_content and (rule is None or rule[0] != OWN_KEY):
@@ -149,7 +153,7 @@ class Treatments:
 
         def part(match: re.Match[str]) -> str:
             text = match[0]
-            is_secret = is_random(text) or ("%" in text and self._scanner.has_secret(unquote(text)))
+            is_secret = is_random(text) or ("%" in text and self._scanner.hides_any(unquote(text)))
             if not is_secret:
                 return text
             found(PATH)

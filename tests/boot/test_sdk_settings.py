@@ -92,7 +92,7 @@ def test_metrics_and_logs_are_made_as_set():
     metrics = meter_provider(config, Resource({}), [metric_exporter(config, "metrics", "otlp")])
     logs = logger_provider(config, Resource({}), [batch_exporter(config, "logs", "otlp")], str)
     (reader,) = metrics._metric_readers
-    (processor,) = logs._multi_log_record_processor._log_record_processors
+    _, processor = logs._multi_log_record_processor._log_record_processors
 
     found = {
         "interval": reader._export_interval_millis,  # type: ignore[attr-defined]

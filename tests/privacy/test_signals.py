@@ -15,6 +15,7 @@ from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from opentelemetry.trace import Link, SpanContext, Status, StatusCode
 
+from eai_autotrace.boot.protect import FirstOfLogs
 from eai_autotrace.boot.resource import make_resource
 from eai_autotrace.config import Config
 from eai_autotrace.config.load import load
@@ -233,11 +234,13 @@ def test_a_log_record(what):
     body, expected = BODIES[what]
     redactor, _ = _redactor()
     sent = Sent()
-    pipeline = LogPipeline([sent], redact=redactor.log)
+    pipeline = LogPipeline([sent])
+    first = FirstOfLogs(redactor.log)
     record = LogRecord(body=body, attributes={"api_key": "k", "extra": {"secret": "s"}, "n": 1})
 
     emitted = ReadWriteLogRecord(record)
-    pipeline.on_emit(emitted)
+    for processor in (first, pipeline):
+        processor.on_emit(emitted)
     pipeline.force_flush()
 
     # Whoever is told after us sees it as we send it.
