@@ -390,11 +390,12 @@ def test_imports_run_one_way():
     allowed = {
         "patching": set(),
         "semconv": {"semconv"},
-        "config": {"config"},
+        "secrets": {"secrets"},
+        "config": {"config", "secrets"},
         "instrumentation": {"config", "instrumentation", "patching", "semconv"},
         "instrumentors": {"config", "instrumentors", "instrumentation", "patching", "semconv"},
         "sampling": {"config", "patching", "sampling", "semconv"},
-        "privacy": {"config", "patching", "privacy", "semconv"},
+        "privacy": {"config", "patching", "privacy", "secrets", "semconv"},
         "spans": {"patching", "spans"},
         "export": {"export", "patching"},
         "boot": {

@@ -20,7 +20,6 @@ from eai_autotrace.boot.exporters import batch_exporter, installed, metric_expor
 from eai_autotrace.boot.late import LateLoggerProvider, LateMeterProvider
 from eai_autotrace.boot.limits import span_limits
 from eai_autotrace.boot.plugins import make_id_generator, make_sampler, one_line
-from eai_autotrace.boot.protect import redact_metrics
 from eai_autotrace.boot.resource import make_resource
 from eai_autotrace.boot.rivals import tell_of_rivals
 from eai_autotrace.config.otlp import SIGNALS
@@ -116,7 +115,8 @@ def _install_metrics(config: Config, resource: Resource, redactor: Redactor) -> 
     names = _usable(config, "metrics")
 
     def make() -> metrics.MeterProvider:
-        from eai_autotrace.boot.sdk import meter_provider  # noqa: PLC0415 - see boot.late
+        from eai_autotrace.boot.protect import redact_metrics  # noqa: PLC0415 - see boot.late
+        from eai_autotrace.boot.sdk import meter_provider  # noqa: PLC0415
 
         made = _made(config, "metrics", names, metric_exporter)
         for exporter in made:

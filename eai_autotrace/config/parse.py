@@ -55,14 +55,17 @@ class Kind(NamedTuple):
 
 
 def shown(value: Any) -> str:
-    """A value as a message may show it: short, without a URL's user, password and query."""
+    """A value as a message may show it: short, and without what looks like a secret."""
     text = redacted(str(value))
     return repr(text if len(text) <= 60 else f"{text[:57]}...")  # noqa: PLR2004
 
 
 def redacted(text: str) -> str:
-    """A text without URLs' users, passwords and queries, in one line."""
-    return " ".join(_QUERY.sub("?***", _USERINFO.sub(r"\1***@", text)).split())
+    """A text without secrets, and without URLs' users, passwords and queries, in one line."""
+    from eai_autotrace.secrets.text import every_secret  # noqa: PLC0415 - only where something is wrong
+
+    plain = _QUERY.sub("?***", _USERINFO.sub(r"\1***@", text))
+    return " ".join(every_secret().scan(plain, lambda _: None).split())
 
 
 def did_you_mean(name: str, known: set[str]) -> str:

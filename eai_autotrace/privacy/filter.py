@@ -10,11 +10,11 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final
 
 from eai_autotrace.patching.guard import report
-from eai_autotrace.privacy.actions import REPLACE, REPLACED
 from eai_autotrace.privacy.audit import Audit
 from eai_autotrace.privacy.policy import ERROR, OFF, Policy
-from eai_autotrace.privacy.text import SIGN, WITHOUT_SIGN
 from eai_autotrace.privacy.values import DROPPED, LARGE, Treatments
+from eai_autotrace.secrets.actions import REPLACE, REPLACED
+from eai_autotrace.secrets.text import SIGN, WITHOUT_SIGN
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

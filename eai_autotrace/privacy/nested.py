@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
-from eai_autotrace.privacy.actions import REPLACED
+from eai_autotrace.secrets.actions import REPLACED
 
 if TYPE_CHECKING:
     from collections.abc import Callable

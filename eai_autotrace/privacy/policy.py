@@ -10,16 +10,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from eai_autotrace.config.parse import shown
-from eai_autotrace.privacy.actions import REPLACE, hasher, replacement
-from eai_autotrace.privacy.detectors import ANY, DETECTORS, Detector
-from eai_autotrace.privacy.text import LENGTH, TextScanner
-from eai_autotrace.privacy.words import KEY, PERSONAL, detector_of
+from eai_autotrace.secrets.actions import REPLACE, hasher, replacement
+from eai_autotrace.secrets.detectors import ANY, DETECTORS, Detector
+from eai_autotrace.secrets.text import LENGTH, TextScanner
+from eai_autotrace.secrets.words import KEY, PERSONAL, detector_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from eai_autotrace.config import Config
-    from eai_autotrace.privacy.actions import Replace
+    from eai_autotrace.secrets.actions import Replace
 
 OFF, STANDARD, STRICT = "off", "standard", "strict"
 SQL, PATH, CONTENT, ERROR, NOT_ALLOWED, COMMAND = (

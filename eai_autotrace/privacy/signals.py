@@ -11,9 +11,9 @@ from opentelemetry.sdk.trace import Event, ReadableSpan
 from opentelemetry.trace import Link, SpanContext, Status
 
 from eai_autotrace.patching.guard import report
-from eai_autotrace.privacy.actions import REPLACE, REPLACED
 from eai_autotrace.privacy.filter import without_message
 from eai_autotrace.privacy.policy import CONTENT, NOT_ALLOWED, STRICT
+from eai_autotrace.secrets.actions import REPLACE, REPLACED
 from eai_autotrace.semconv.attributes import EAI_REDACTED
 
 if TYPE_CHECKING:

@@ -7,12 +7,12 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import unquote
 
-from eai_autotrace.privacy.actions import DROP, REPLACE, REPLACED
 from eai_autotrace.privacy.allowed import is_harmless
-from eai_autotrace.privacy.checks import is_random
 from eai_autotrace.privacy.nested import DROPPED, Nested, is_nested
 from eai_autotrace.privacy.policy import COMMAND, CONTENT, NOT_ALLOWED, OWN_KEY, PATH, SQL, STRICT
-from eai_autotrace.privacy.words import KEY
+from eai_autotrace.secrets.actions import DROP, REPLACE, REPLACED
+from eai_autotrace.secrets.checks import is_random
+from eai_autotrace.secrets.words import KEY
 from eai_autotrace.semconv import sql
 
 if TYPE_CHECKING:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from eai_autotrace.config import Config
-from eai_autotrace.privacy.checks import is_card, is_iban, is_random
-from eai_autotrace.privacy.detectors import DETECTORS
 from eai_autotrace.privacy.filter import PrivacyFilter
+from eai_autotrace.secrets.checks import is_card, is_iban, is_random
+from eai_autotrace.secrets.detectors import DETECTORS
 
 # Put together here, so that a scanner of sources takes none of them for a secret.
 JWT = "eyJ" + "hbGciOiJIUzI1NiJ9" + ".eyJ" + "zdWIiOiIxMjM0In0"

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from eai_autotrace.privacy import words
-from eai_autotrace.privacy.text import _NAMES
-from eai_autotrace.privacy.words import KEY, PERSONAL, detector_in_query, detector_of
+from eai_autotrace.secrets import words
+from eai_autotrace.secrets.text import _NAMES
+from eai_autotrace.secrets.words import KEY, PERSONAL, detector_in_query, detector_of
 
 REGISTRY = Path(__file__).parents[1] / "semconv" / "registry.tsv"
 

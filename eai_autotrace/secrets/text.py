@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import re
+from functools import cache
 from itertools import islice
 from typing import TYPE_CHECKING, Final
 
-from eai_autotrace.privacy.actions import REPLACED
-from eai_autotrace.privacy.detectors import groups_in
-from eai_autotrace.privacy.pairs import pairs, parameters
-from eai_autotrace.privacy.words import KEY, PERSONAL
+from eai_autotrace.secrets.actions import REPLACED
+from eai_autotrace.secrets.detectors import DETECTORS, groups_in
+from eai_autotrace.secrets.pairs import pairs, parameters
+from eai_autotrace.secrets.words import KEY, PERSONAL
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Mapping
 
-    from eai_autotrace.privacy.actions import Replace
-    from eai_autotrace.privacy.detectors import Detector
+    from eai_autotrace.secrets.actions import Replace
+    from eai_autotrace.secrets.detectors import Detector
 
     Place = tuple[int, int, str]
 
@@ -41,9 +42,9 @@ LENGTH: Final = "length"
 _MOST: Final = 1000
 _MOST_LOOKS: Final = 3
 _LONGEST_AGAIN: Final = 16_384
-# Signs between a name and its value, see `eai_autotrace.privacy.pairs`.
+# Signs between a name and its value, see `eai_autotrace.secrets.pairs`.
 _SIGNS: Final = ("=", ":", "--", "</", "', ", "%3", "\\u003")
-# Parts of names of `eai_autotrace.privacy.words`: without any of them there is no such name.
+# Parts of names of `eai_autotrace.secrets.words`: without any of them there is no such name.
 _NAMES: Final = frozenset(
     """
     pass pwd secret token auth cookie cred key session sessid jwt csrf xsrf otp cvv cvc sas bearer mail phone
@@ -184,3 +185,11 @@ def _ignored(_detector: str) -> None:
 
 def _has_any(text: str, parts: Collection[str]) -> bool:
     return any(map(text.__contains__, parts))
+
+
+@cache
+def every_secret() -> TextScanner:
+    """What looks for all that is looked for by default, and replaces it."""
+    detectors = [one for one in DETECTORS if one.is_default]
+    names = {KEY, PERSONAL, *(one.name for one in detectors)}
+    return TextScanner(detectors, dict.fromkeys(names, lambda _: REPLACED))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Final
 
-from eai_autotrace.privacy.checks import iban_length, is_card, is_iban
+from eai_autotrace.secrets.checks import iban_length, is_card, is_iban
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

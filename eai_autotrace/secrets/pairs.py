@@ -1,7 +1,7 @@
 """
 Names with values inside a text: ``password=x``, ``"api_key": "x"``, ``?token=x``, ``Cookie: a=b``.
 
-A name is known by `eai_autotrace.privacy.words`. Only its value is found, so the text still says what
+A name is known by `eai_autotrace.secrets.words`. Only its value is found, so the text still says what
 was there.
 """
 
@@ -12,7 +12,7 @@ from itertools import islice
 from typing import TYPE_CHECKING, Final, NamedTuple
 from urllib.parse import unquote_plus
 
-from eai_autotrace.privacy.words import KEY, detector_in_query, detector_of
+from eai_autotrace.secrets.words import KEY, detector_in_query, detector_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

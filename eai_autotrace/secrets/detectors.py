@@ -12,8 +12,8 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from eai_autotrace.privacy.finders import ROW, cards, emails, ibans, pem, rows
-from eai_autotrace.privacy.vendors import VENDOR_KEY, may_have_vendor_key
+from eai_autotrace.secrets.finders import ROW, cards, emails, ibans, pem, rows
+from eai_autotrace.secrets.vendors import VENDOR_KEY, may_have_vendor_key
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -1,0 +1,1 @@
+"""Finds secrets: by the names they have, and by their form."""
