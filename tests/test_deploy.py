@@ -68,15 +68,19 @@ SERVICE = """
             httpx.AsyncClient(base_url=os.environ["OWN_URL"]) as client,
         ):
             channel = await connection.channel()
-            queue = await channel.declare_queue(exclusive=True)
+            events = await channel.declare_exchange("deploy", auto_delete=True)
+            queue = await channel.declare_queue("deploy", exclusive=True)
+            await queue.bind(events, "made")
 
             async def work(message):
                 async with message.process():
                     await database.execute("SELECT 1")
+                    if message.body:
+                        raise ValueError
 
             await queue.consume(work)
             model = openai.AsyncOpenAI(base_url=os.environ["MODEL_URL"], api_key="k")
-            to.update(database=database, channel=channel, client=client, model=model, queue=queue)
+            to.update(database=database, events=events, client=client, model=model)
             yield
 
 
@@ -88,7 +92,8 @@ SERVICE = """
         await to["database"].fetch("SELECT 1")
         for path in ("/mcp/tools", "/fails"):
             await to["client"].get(path)
-        await to["channel"].default_exchange.publish(aio_pika.Message(b""), to["queue"].name)
+        for body in (b"wrong", b""):
+            await to["events"].publish(aio_pika.Message(body), "made")
         ask = to["model"].chat.completions.create
         await ask(**QUESTION)
         async for _ in await ask(**QUESTION, stream=True, stream_options={"include_usage": True}):
@@ -250,6 +255,21 @@ def _prometheus(enter, folder, scraped):
     return Prometheus(port)
 
 
+def _requests(port, model, prometheus):
+    """Everything that the program does, until it has been counted and scraped."""
+    last = ("sum(messaging_process_duration_seconds_count)", "sum(trace_errors_total)")
+    before = [prometheus.value(query) for query in last]
+    model.replies.extend([Reply(b"{}", 500)] * 2)
+    for path in ("/refused", "/works?token=s", "/health", *["/fails"] * 50):
+        httpx.get(f"http://{HOST}:{port}{path}", timeout=20)
+
+    def is_counted():
+        processed, lost = (prometheus.value(query) for query in last)
+        return processed == before[0] + 2 and lost > before[1]
+
+    assert _until(is_counted)
+
+
 @pytest.fixture(scope="module")
 def prometheus(postgres_dsn, amqp_url, tmp_path_factory):
     """A Prometheus that has scraped a program before, between and after its requests."""
@@ -267,16 +287,8 @@ def prometheus(postgres_dsn, amqp_url, tmp_path_factory):
         _service(enter, folder, port, scraped, environment)
         found = _prometheus(enter, folder, scraped)
         stack.callback(found.client.close)
-        for number in (1, 2):
-            lost = found.value("sum(trace_errors_total)")
-            model.replies.extend([Reply(b"{}", 500)] * 2)
-            for path in ("/refused", "/works?token=s", "/health", *["/fails"] * 50):
-                httpx.get(f"http://{HOST}:{port}{path}", timeout=20)
-            # What is counted last has been scraped.
-            assert _until(
-                lambda n=number: found.value("messaging_process_duration_seconds_count") == n
-            )
-            assert _until(lambda n=lost: found.value("sum(trace_errors_total)") > n)
+        for _ in range(2):
+            _requests(port, model, found)
         yield found
 
 
@@ -651,6 +663,69 @@ def test_the_deployment_fits_together():
     labels = pod["metadata"]["labels"]
     assert found["Deployment"]["spec"]["selector"]["matchLabels"] == labels
     assert found["Service"]["spec"]["selector"] == labels
+
+
+def _composed():
+    """The example's variables in the composition."""
+    return dict(COMPOSE["orders"]["environment"])
+
+
+def _deployed():
+    """The example's variables in Kubernetes, as it fills them in."""
+    (container,) = _deployment()["Deployment"]["spec"]["template"]["spec"]["containers"]
+    found = {}
+    for variable in container["env"]:
+        path = variable.get("valueFrom", {}).get("fieldRef", {}).get("fieldPath", "")
+        value = variable.get("value", f"the {path}")
+        found[variable["name"]] = re.sub(r"\$\((\w+)\)", lambda name: found[name[1]], value)
+    return found
+
+
+TOLD = {
+    "composed": {"deployment.environment.name": "compose", "service.name": "orders"},
+    "deployed": {
+        "k8s.container.name": "orders",
+        "k8s.namespace.name": "the metadata.namespace",
+        "k8s.node.name": "the spec.nodeName",
+        "k8s.pod.name": "the metadata.name",
+        "service.instance.id": "the metadata.namespace.the metadata.name.orders",
+        "service.name": "the metadata.labels['app.kubernetes.io/name']",
+    },
+}
+
+
+@pytest.mark.parametrize(
+    ("name", "environment"), [("composed", _composed), ("deployed", _deployed)]
+)
+def test_the_example_with_these_settings(
+    run_instrumented, otlp_receiver, postgres_dsn, amqp_url, tmp_path, name, environment
+):
+    """
+    With the variables that it has there, and other addresses, the example sends spans that tell where
+    it runs, and is scraped.
+    """
+    port, scraped = free_port(), free_port()
+    (tmp_path / "hash-key").write_text("k")
+    settings = environment() | {
+        "DATABASE_URL": postgres_dsn,
+        "AMQP_URL": amqp_url,
+        "OTEL_EXPORTER_OTLP_ENDPOINT": otlp_receiver.http_endpoint,
+        "OTEL_EXPORTER_PROMETHEUS_PORT": str(scraped),
+    }
+    if "OTEL_EAI_PRIVACY_HASH_KEY_FILE" in settings:
+        settings["OTEL_EAI_PRIVACY_HASH_KEY_FILE"] = str(tmp_path / "hash-key")
+    program = run_instrumented(
+        *("uvicorn", "app:app", "--port", str(port)), env=settings, cwd=ROOT / "examples" / "orders"
+    )
+    program.wait_for_port(port)
+
+    httpx.get(f"http://{HOST}:{port}/orders/1", timeout=20)
+
+    spans = otlp_receiver.wait_for(lambda spans: [s for s in spans if s.name.startswith("GET")])
+    assert spans[0].resource.items() >= TOLD[name].items()
+    program.wait_for_port(scraped)
+    assert "spans_created_total{" in httpx.get(f"http://{HOST}:{scraped}/metrics").text
+    assert not [line for line in program.stderr.splitlines() if not line.startswith("INFO: ")]
 
 
 def test_settings_are_settings():
