@@ -15,7 +15,8 @@ from opentelemetry.sdk.trace import SpanProcessor
 
 from eai_autotrace.privacy.current import use
 from eai_autotrace.privacy.filter import PrivacyFilter
-from eai_autotrace.privacy.signals import IS_KNOWN, Redactor
+from eai_autotrace.privacy.layout import IS_KNOWN
+from eai_autotrace.privacy.signals import Redactor
 
 if TYPE_CHECKING:
     from collections.abc import Callable

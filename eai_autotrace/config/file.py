@@ -115,7 +115,7 @@ class _Substitution:
             if isinstance(key, yaml.ScalarNode):
                 if key.value in seen:
                     line = key.start_mark.line + 1
-                    message = f"the key {key.value!r} stands there twice; the last one applies"
+                    message = f"the key {shown(key.value)} stands there twice; the last one applies"
                     self._problems.append((f"{self._path} line {line}", message))
                 seen.add(key.value)
 
@@ -146,4 +146,4 @@ def _flatten(
 def _unknown(where: str, mapping: dict[Any, Any], known: set[str]) -> Iterator[Found]:
     for key in mapping:
         if key not in known:
-            yield where, f"{key!r} is not a setting{did_you_mean(str(key), known)}"
+            yield where, f"{shown(key)} is not a setting{did_you_mean(str(key), known)}"

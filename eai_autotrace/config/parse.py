@@ -62,10 +62,15 @@ def shown(value: Any) -> str:
 
 def redacted(text: str) -> str:
     """A text without secrets, and without URLs' users, passwords and queries, in one line."""
-    from eai_autotrace.secrets.text import every_secret  # noqa: PLC0415 - only where something is wrong
-
     plain = _QUERY.sub("?***", _USERINFO.sub(r"\1***@", text))
-    return " ".join(every_secret().scan(plain, lambda _: None).split())
+    return " ".join(without_secrets(plain).split())
+
+
+def without_secrets(text: str) -> str:
+    """A text without what looks like a secret."""
+    from eai_autotrace.secrets.text import every_secret  # noqa: PLC0415 - only where something is said
+
+    return every_secret().scan(text, lambda _: None)
 
 
 def did_you_mean(name: str, known: set[str]) -> str:

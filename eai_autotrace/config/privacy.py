@@ -104,7 +104,11 @@ class PrivacySettings:
         "_PATTERNS",
         "Regular expressions of secrets in values, separated by semicolons: `ACME-[0-9]{8}`. Each "
         "repetition has an end, so that no text makes them slow.",
-        Kind("expressions separated by semicolons, with {m,n} for repetitions", _bounded_patterns),
+        Kind(
+            "expressions separated by semicolons, with {m,n} for repetitions",
+            _bounded_patterns,
+            is_secret=True,
+        ),
         "patterns",
     )
     privacy_allow: tuple[str, ...] = _privacy(

@@ -7,6 +7,7 @@ from functools import cache
 from typing import TYPE_CHECKING
 
 from eai_autotrace.config.load import load
+from eai_autotrace.config.parse import without_secrets
 from eai_autotrace.config.shield import prepare_import, silence
 
 if TYPE_CHECKING:
@@ -28,10 +29,18 @@ def configuration() -> Config:
     return loaded.config
 
 
+class _WithoutSecrets(logging.Formatter):
+    """Lines without secrets: others' loggers are shown, too, and say what they were given."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """A record in a line, and its traceback."""
+        return without_secrets(super().format(record))
+
+
 def _show_logs(level: str) -> None:
     """Print our own log and OpenTelemetry's on stderr, whatever the application does with logs."""
     handler = logging.StreamHandler()
-    handler.setFormatter(logging.Formatter("%(levelname)s %(name)s: %(message)s"))
+    handler.setFormatter(_WithoutSecrets("%(levelname)s %(name)s: %(message)s"))
     for name in ("eai_autotrace", "opentelemetry"):
         logger = logging.getLogger(name)
         logger.setLevel(level)

@@ -5,25 +5,23 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
-from opentelemetry.attributes import BoundedAttributes
-from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import Event, ReadableSpan
-from opentelemetry.trace import Link, SpanContext, Status
+from opentelemetry.trace import Link, SpanContext, Status, TraceState
 
 from eai_autotrace.patching.guard import report
 from eai_autotrace.privacy.filter import without_message
+from eai_autotrace.privacy.layout import IS_KNOWN, emptied, like
 from eai_autotrace.privacy.policy import CONTENT, NOT_ALLOWED, STRICT
 from eai_autotrace.secrets.actions import REPLACE, REPLACED
 from eai_autotrace.semconv.attributes import EAI_REDACTED
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from opentelemetry.sdk.metrics.export import MetricsData
 
     from eai_autotrace.privacy.filter import PrivacyFilter
 
 _DONE: Final = "_eai_is_redacted"
+_OURS: Final = "ot"
 _NOTHING: Final = Status()
 
 
@@ -58,7 +56,7 @@ class Redactor:
                 span._attributes[EAI_REDACTED] = self._privacy.audit.total - before  # noqa: SLF001
         except Exception as failure:  # noqa: BLE001 - the boundary: fail closed
             report("keeping secrets out of a span", without_message(failure))
-            return _emptied(span)
+            return emptied(span)
         setattr(span, _DONE, True)
         return span
 
@@ -67,11 +65,13 @@ class Redactor:
         name = span._name  # noqa: SLF001
         if type(name) is str and (new := privacy.text(name, "traces")) is not name:
             span._name = new  # noqa: SLF001
+        if span.context is not None and span.context.trace_state:
+            self._state(span)
         attributes = span._attributes  # noqa: SLF001
         if attributes:
             found = privacy.attributes(attributes, "traces")
             if found is not attributes:
-                span._attributes = _like(attributes, found)  # noqa: SLF001
+                span._attributes = like(attributes, found)  # noqa: SLF001
         for event in span._events or ():  # noqa: SLF001
             self._event(event)
         for link in span._links or ():  # noqa: SLF001
@@ -108,6 +108,25 @@ class Redactor:
             instrumentation_scope=span.instrumentation_scope,
         )
 
+    def _state(self, span: Any) -> None:
+        """Leave out of the tracestate that is exported what callers have put there of secrets."""
+        context, privacy = span.context, self._privacy
+        items = context.trace_state.items()
+        is_strict = privacy.policy.mode == STRICT
+        kept = [
+            (key, value)
+            for key, value in items
+            if key == _OURS or (not is_strict and privacy.text(value, "traces") is value)
+        ]
+        if len(kept) < len(items):
+            span._context = SpanContext(  # noqa: SLF001
+                context.trace_id,
+                context.span_id,
+                context.is_remote,
+                context.trace_flags,
+                TraceState(kept),
+            )
+
     def _event(self, event: Any) -> None:
         event._name = self._privacy.text(event.name, "traces")  # noqa: SLF001
         self._attributes(event)
@@ -117,7 +136,7 @@ class Redactor:
         if attributes:
             found = self._privacy.attributes(attributes, "traces")
             if found is not attributes:
-                owner._attributes = _like(attributes, found)  # noqa: SLF001
+                owner._attributes = like(attributes, found)  # noqa: SLF001
 
     def log(self, record: Any) -> None:
         """Take secrets out of a log record, in place. Never raises."""
@@ -143,7 +162,7 @@ class Redactor:
         if attributes:
             found = privacy.attributes(attributes, "logs")
             if found is not attributes:
-                record.attributes = _like(attributes, found)
+                record.attributes = like(attributes, found)
 
     def _prose(self, text: str, signal: str) -> str:
         """What somebody has written for people: in strict mode nobody knows what is in it."""
@@ -198,53 +217,3 @@ def _replaced(owner: Any, name: str, change: Any) -> Any:
     if all(one is other for one, other in zip(new, old, strict=True)):
         return owner
     return replace(owner, **{name: new})
-
-
-def _like(old: Any, new: Mapping[str, Any]) -> Any:
-    """Attributes of the kind that an owner had, with the number of those that it had no room for."""
-    if isinstance(old, BoundedAttributes):
-        made: Any = BoundedAttributes(None, new, immutable=False)
-        made.dropped = old.dropped
-        return made
-    if isinstance(old, dict):
-        made = type(old)(new)
-        if hasattr(old, "dropped"):
-            made.dropped = old.dropped
-        return made
-    return dict(new)
-
-
-def _emptied(span: Any) -> Any:
-    """A span that could not be looked through, with nothing but its ids, kind and times."""
-    if not IS_KNOWN:
-        return ReadableSpan(
-            REPLACED,
-            span.context,
-            span.parent,
-            span.resource,
-            kind=span.kind,
-            start_time=span.start_time,
-            end_time=span.end_time,
-        )
-    span._name = REPLACED  # noqa: SLF001
-    span._attributes = {}  # noqa: SLF001
-    span._events = span._links = ()  # noqa: SLF001
-    span._status = Status(span._status.status_code)  # noqa: SLF001
-    return span
-
-
-def _is_known_layout() -> bool:
-    """Whether spans, events and links keep what they have where it is changed here."""
-    names = ("_name", "_attributes", "_events", "_links", "_status")
-    context = SpanContext(1, 2, is_remote=False)
-    # With a resource: without one the SDK would detect one, and say what is wrong with that.
-    span = ReadableSpan("", resource=Resource({}))
-    return (
-        all(hasattr(span, name) for name in names)
-        and all(hasattr(Event(""), name) for name in ("_name", "_attributes"))
-        and hasattr(Link(context), "_attributes")
-    )
-
-
-IS_KNOWN: Final = _is_known_layout()
-"""Whether spans of this release of the SDK can be changed in place."""

@@ -88,6 +88,8 @@ class Client:
         self.placed.add(Canary("request basic", kind, "key", basic, basic))
         headers = {
             "x-kind": kind,
+            "traceparent": f"00-{'ab' * 16}-{'cd' * 8}-01",
+            "tracestate": f"x={self._at('tracestate', kind).secret}",
             "x-note": "" if "\n" in header else header,
             "authorization": f"Bearer {by_name.pop('authorization')}",
             "cookie": f"theme=dark; sid={by_name.pop('cookie')}",
@@ -147,10 +149,22 @@ def searched(run_instrumented, otlp_receiver, postgres_dsn, amqp_url, answering)
         out["stderr"] = [program.stderr.encode()]
         assert all(out.values())
         return placed, {
-            (way, one.surface, one.kind) for way, data in out.items() for one in found(placed, data)
+            (way, one.surface, one.kind)
+            for way, data in out.items()
+            for one in found(placed, data)
+            if one.detector not in BY_FORM.get(one.surface, ())
         }
 
     return run
+
+
+# What nothing can tell by its form: names that are texts with a name inside, and a caller's value
+# that is a part of a secret, without what is around it.
+BY_FORM = {
+    "tracestate": ("authorization", "key", "pem", "userinfo"),
+    "log, key": ("key",),
+    "span attribute, key": ("key",),
+}
 
 
 @pytest.mark.parametrize("protocol", ["http/protobuf", "grpc"])

@@ -59,9 +59,8 @@ class Places:
         return self._at(surface).secret
 
     def in_path(self, surface: str) -> str:
-        """A text with the canary in a URL's path; nothing of those that a name inside tells."""
-        found = canary(surface, self.kind)
-        return "" if found.detector == "key" else quote(self.text(surface), safe="")
+        """A text with the canary in a URL's path."""
+        return quote(self.text(surface), safe="")
 
     def number(self, surface: str) -> int:
         """A card's number as a number; of other kinds 7."""
@@ -222,6 +221,9 @@ def _logs_of(at: Places) -> None:
     )
     _logs.get_logger("shop").emit(record)
     logger.info("x", extra={"deep": {at.text("log, key in a dict"): 1}})
+    logger.info("x", extra={"otel.event.name": at.text("log, event name")})
+    logger.info("x", extra={at.text("log, key"): 1})
+    logger.info("x", extra={"amount": float(at.number("log, a float"))})
 
 
 def _spans_of(at: Places) -> None:
@@ -254,6 +256,8 @@ def _spans_of(at: Places) -> None:
     name = at.text("span name")
     with tracer.start_as_current_span(name, kind=SpanKind.CLIENT, links=[link]) as span:
         span.set_attributes(attributes)
+        span.set_attribute(at.text("span attribute, key"), 1)
+        span.set_attribute("amount", float(at.number("span attribute, a float")))
         more = {"note": at.text("event"), "password": at.secret("event, by name")}
         span.add_event(at.text("event name"), {**more, "notes": [at.text("event, in a list")]})
         span.add_link(there, {"note": at.text("link added")})
