@@ -124,5 +124,8 @@ def _first_of_logs(provider: Any, redactor: Redactor) -> None:
 
 
 def _before_readers(provider: Any, redactor: Redactor) -> None:
-    for reader in provider._sdk_config.metric_readers:  # noqa: SLF001
+    readers = getattr(provider, "_metric_readers", None)
+    if readers is None:
+        readers = provider._sdk_config.metric_readers  # noqa: SLF001 - in older releases
+    for reader in readers:
         redact_metrics(reader, redactor)
