@@ -319,6 +319,26 @@ def test_every_metric_exists(prometheus):
     assert {(where, n) for where, n in asked if n not in exist | RECORDED} == set()
 
 
+def test_every_label_exists(prometheus):
+    """
+    Each label that a query groups by or chooses by was scraped, and each that a legend shows is in its
+    query.
+    """
+    exist = set(prometheus.get("labels"))
+    for query in QUERIES:
+        groups = re.findall(r"\b(?:by|on) \(([^)]*)\)", query.text)
+        chosen = re.findall(r"[{,]\s*(\w+)\s*(?:=|!=|=~|!~)\s*\"", query.text)
+        grouped = {label for group in groups for label in re.findall(r"\w+", group)}
+        assert {*grouped, *chosen} - exist - {"le"} == set(), query
+    for dashboard in DASHBOARDS.values():
+        for panel in _panels(dashboard):
+            for target in panel["targets"]:
+                used = [r["expr"] for r in _rules() if r.get("record", "-") in target["expr"]]
+                shown = re.findall(r"\{\{(\w+)\}\}", target["legendFormat"])
+                told = " ".join([target["expr"], *used])
+                assert [label for label in shown if label not in told] == [], panel["title"]
+
+
 def test_prometheus_evaluates_every_rule(prometheus):
     """
     Prometheus itself has evaluated all rules, none with an error.
@@ -694,11 +714,9 @@ TOLD = {
 }
 
 
-@pytest.mark.parametrize(
-    ("name", "environment"), [("composed", _composed), ("deployed", _deployed)]
-)
+@pytest.mark.parametrize("name", TOLD)
 def test_the_example_with_these_settings(
-    run_instrumented, otlp_receiver, postgres_dsn, amqp_url, tmp_path, name, environment
+    run_instrumented, otlp_receiver, postgres_dsn, amqp_url, tmp_path, name
 ):
     """
     With the variables that it has there, and other addresses, the example sends spans that tell where
@@ -706,7 +724,7 @@ def test_the_example_with_these_settings(
     """
     port, scraped = free_port(), free_port()
     (tmp_path / "hash-key").write_text("k")
-    settings = environment() | {
+    settings = {"composed": _composed, "deployed": _deployed}[name]() | {
         "DATABASE_URL": postgres_dsn,
         "AMQP_URL": amqp_url,
         "OTEL_EXPORTER_OTLP_ENDPOINT": otlp_receiver.http_endpoint,
