@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import json
 import sys
+import threading
 from base64 import b64encode
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote, unquote
 
 import httpx
@@ -36,19 +39,43 @@ MORE = {
     "OTEL_METRICS_EXEMPLAR_FILTER": "always_on",
     "OTEL_METRIC_EXPORT_INTERVAL": "500",
     "OTEL_EXPERIMENTAL_RESOURCE_DETECTORS": "process",
-    "OTEL_TRACES_EXPORTER": "otlp,console",
-    "OTEL_METRICS_EXPORTER": "otlp",
-    "OTEL_LOGS_EXPORTER": "otlp",
+    "OTEL_TRACES_EXPORTER": "otlp,console,jaeger,zipkin,logging,file",
+    "OTEL_METRICS_EXPORTER": "otlp,prometheus,file",
+    "OTEL_LOGS_EXPORTER": "otlp,file",
     "DEBUG_TRACING": "true",
 }
 KEPT_LATER = {
-    "OTEL_TRACES_SAMPLER": "eai",
-    "OTEL_EAI_SAMPLING_BASE_RATIO": "0",
-    "OTEL_EAI_SAMPLING_MAX_RATIO": "0",
-    "OTEL_EAI_SAMPLING_ADAPTIVE": "false",
+    "TRACE_SAMPLE_RATIO": "0",
     "OTEL_EAI_SAMPLING_KEEP": "errors",
     "OTEL_EAI_SAMPLING_KEEP_MAX_TPS": "1000",
 }
+
+
+class BackEnd(ThreadingHTTPServer):
+    """Takes what is posted to Jaeger and to Zipkin."""
+
+    def __init__(self):
+        super().__init__(("127.0.0.1", 0), _Post)
+        self.bodies = {"jaeger": [], "zipkin": []}
+        threading.Thread(target=self.serve_forever, daemon=True).start()
+
+    @property
+    def settings(self):
+        url = f"http://127.0.0.1:{self.server_port}"
+        return {"JAEGER_ENDPOINT": f"{url}/api/traces", "ZIPKIN_ENDPOINT": f"{url}/api/v2/spans"}
+
+
+class _Post(BaseHTTPRequestHandler):
+    server: Any
+
+    def do_POST(self):
+        body = self.rfile.read(int(self.headers["content-length"]))
+        self.server.bodies["jaeger" if self.path == "/api/traces" else "zipkin"].append(body)
+        self.send_response(202)
+        self.end_headers()
+
+    def log_message(self, *_):
+        pass
 
 
 class Answering(LlmServer):
@@ -122,11 +149,21 @@ def answering():
 
 
 @pytest.fixture
-def searched(run_instrumented, otlp_receiver, postgres_dsn, amqp_url, answering):
+def back_end():
+    server = BackEnd()
+    yield server
+    server.shutdown()
+    server.server_close()
+
+
+@pytest.fixture
+def searched(
+    run_instrumented, otlp_receiver, postgres_dsn, amqp_url, answering, back_end, tmp_path
+):
     """Runs the service; gives what was put in, and what has come out of it, by the way it left."""
 
     def run(mode, protocol="http/protobuf", **settings):
-        port = free_port()
+        port, scraped = free_port(), free_port()
         environ = {
             **MORE,
             **settings,
@@ -135,6 +172,9 @@ def searched(run_instrumented, otlp_receiver, postgres_dsn, amqp_url, answering)
             "POSTGRES_DSN": postgres_dsn,
             "AMQP_URL": amqp_url,
             "PORT": str(port),
+            "OTEL_EXPORTER_PROMETHEUS_PORT": str(scraped),
+            "OTEL_EAI_FILE_PATH": str(tmp_path / "{signal}.jsonl"),
+            **back_end.settings,
         }
         command = (sys.executable, str(PROGRAM))
         program = run_instrumented(*command, env=environ, protocol=protocol)
@@ -142,11 +182,16 @@ def searched(run_instrumented, otlp_receiver, postgres_dsn, amqp_url, answering)
         client = Client(port)
         assert {client.order(kind) for kind in KINDS} == {500}
         placed = client.where()
+        page = httpx.get(f"http://127.0.0.1:{scraped}/metrics").content
         assert program.stop() in {0, -15}
         received = otlp_receiver._messages.items()
         out = {name: [one.SerializeToString() for one in sent] for name, sent in received}
-        # The program's own log goes to the exporter alone: this is our log, and the console's traces.
+        out |= {**back_end.bodies, "prometheus": [page]}
+        out |= {path.name: [path.read_bytes()] for path in tmp_path.glob("*.jsonl")}
+        # The program's own log goes to the exporter alone: this is our log, the console's traces, and
+        # the spans that are logged.
         out["stderr"] = [program.stderr.encode()]
+        assert len(out) == 10
         assert all(out.values())
         return placed, {
             (way, one.surface, one.kind)
@@ -215,4 +260,7 @@ def test_the_search_finds_what_leaks(searched):
     placed, leaks = searched("off", OTEL_TRACES_SAMPLER="always_on")
 
     assert {one.surface for one in placed} - {surface for _, surface, _ in leaks} == NEVER
-    assert {way for way, _, _ in leaks} == {"traces", "metrics", "logs", "stderr"}
+    ways = {"traces", "metrics", "logs", "stderr", "jaeger", "zipkin", "prometheus"}
+    assert {way for way, _, _ in leaks} == ways | {
+        f"{name}.jsonl" for name in ("traces", "metrics", "logs")
+    }
