@@ -16,6 +16,7 @@ from textwrap import dedent
 import httpx
 import pytest
 from opentelemetry.sdk.metrics import MeterProvider
+from opentelemetry.sdk.resources import Resource
 
 from eai_autotrace._testing.process import free_port
 from eai_autotrace.export.prometheus.about import about_exporters
@@ -81,8 +82,9 @@ def test_the_text():
     The text is what Prometheus's own tool takes, with every kind of value and whatever text is in a
     label.
     """
+    resource = Resource({"service.name": "shop", "service.instance.id": "1", "process.pid": 1})
     provider = MeterProvider(
-        [reader := PrometheusReader("127.0.0.1", 0, None)], shutdown_on_exit=False
+        [reader := PrometheusReader("127.0.0.1", 0, None)], resource, shutdown_on_exit=False
     )
     meter = provider.get_meter("test")
     meter.create_counter("orders", "{order}", 'All "orders"\nof a day').add(3, {"who": 'a"b\\c\nd'})
@@ -106,6 +108,9 @@ def test_the_text():
         # HELP orders_total All "orders"\\nof a day
         # TYPE orders_total counter
         orders_total{who="a\\"b\\\\c\\nd"} 3
+        # HELP target_info What is scraped.
+        # TYPE target_info gauge
+        target_info{service_name="shop"} 1
         # HELP took_seconds How long
         # TYPE took_seconds histogram
         took_seconds_bucket{route="/ä",le="0.5"} 2

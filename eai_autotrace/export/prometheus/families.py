@@ -24,6 +24,9 @@ COUNTER, GAUGE, HISTOGRAM = "counter", "gauge", "histogram"
 
 # Series of one family; what comes after is left out, so that no label can fill the memory.
 _MOST: Final = 2000
+_TARGET: Final = "target_info"
+# What tells one process of a service from another.
+_OF_ONE: Final = ("process.", "service.instance.", "thread.")
 _WRONG: Final = re.compile(r"[^a-zA-Z0-9_:]")
 _WRONG_LABEL: Final = re.compile(r"[^a-zA-Z0-9_]")
 _ANNOTATION: Final = re.compile(r"\{[^}]*\}")
@@ -130,10 +133,20 @@ def families_of(data: MetricsData | None) -> Families:
     """What the SDK has collected."""
     found: Families = {}
     for resource in data.resource_metrics if data else ():
+        _add_target(found, resource.resource.attributes)
         for scope in resource.scope_metrics:
             for metric in scope.metrics:
                 _add(found, metric)
     return found
+
+
+def _add_target(found: Families, attributes: Mapping[str, Any]) -> None:
+    """What is scraped, as far as that is the same for all processes of a service."""
+    told = {k: v for k, v in attributes.items() if not k.startswith(_OF_ONE)}
+    if told:
+        family = Family(_TARGET, GAUGE, "What is scraped.", adds=False)
+        family.take(labels_of(told), 1)
+        found.setdefault(_TARGET, family)
 
 
 def _add(found: Families, metric: Any) -> None:
