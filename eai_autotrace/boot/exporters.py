@@ -46,6 +46,10 @@ def batch_exporter(config: Config, signal: str, name: str) -> Exporter:
     """
     if name in {"otlp", "file"}:
         return _otlp(config, signal, name)
+    if (signal, name) == ("traces", "console") and config.console_format == "json":
+        from eai_autotrace.export.otlp import json_console  # noqa: PLC0415 - rarely used
+
+        return json_console(signal)
     if (signal, name) == ("traces", "console"):
         from eai_autotrace.export.console import Console  # noqa: PLC0415 - only where it is used
 

@@ -219,6 +219,14 @@ class Config(
         variables=("NO_COLOR",),
         group="Exporters",
     )
+    console_format: str = setting(
+        "tree",
+        "What the exporter `console` prints: a tree of each trace, or lines of OTLP's JSON.",
+        choice("tree", "json"),
+        variables=("OTEL_EAI_CONSOLE_FORMAT",),
+        yaml="otel.exporters.console.format",
+        group="Exporters",
+    )
     jaeger_enabled: bool | None = _exporter("jaeger")
     jaeger_endpoint: str | None = _exporter_detail(
         "jaeger",

@@ -11,7 +11,7 @@ from eai_autotrace.export.otlp.exporter import Connection, OtlpExporter
 if TYPE_CHECKING:
     from eai_autotrace.export.otlp.exporter import Encoder
 
-__all__ = ["Connection", "OtlpExporter", "file_exporter", "otlp_exporter"]
+__all__ = ["Connection", "OtlpExporter", "file_exporter", "json_console", "otlp_exporter"]
 
 _WHAT: Final = {"traces": "spans", "metrics": "exports of metrics", "logs": "log records"}
 _ENCODERS: Final = {
@@ -60,6 +60,15 @@ def file_exporter(signal: str, path: str) -> OtlpExporter:
     transport = FileTransport(path.replace("{signal}", signal), signal)
     made = OtlpExporter(_WHAT[signal], _encoder(signal), transport)
     made.name = "file"
+    return made
+
+
+def json_console(signal: str) -> OtlpExporter:
+    """An exporter of one signal that prints lines of JSON on stderr."""
+    from eai_autotrace.export.otlp.file import StderrTransport  # noqa: PLC0415 - rarely used
+
+    made = OtlpExporter(_WHAT[signal], _encoder(signal), StderrTransport(signal))
+    made.name = "json on the console"
     return made
 
 

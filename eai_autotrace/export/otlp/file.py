@@ -13,6 +13,7 @@ from pathlib import Path
 
 from eai_autotrace.export.otlp.as_json import request_as_json
 from eai_autotrace.export.result import Outcome
+from eai_autotrace.export.stderr import Stderr
 
 
 class FileTransport:
@@ -46,3 +47,26 @@ class FileTransport:
 
     def close(self) -> None:
         """Nothing is open between two lines."""
+
+
+class StderrTransport:
+    """
+    The way to the console, for programs that read it.
+
+    Args:
+        signal: ``traces``, ``metrics`` or ``logs``.
+    """
+
+    place = "stderr"
+
+    def __init__(self, signal: str) -> None:
+        self._signal = signal
+        self._stderr = Stderr()
+
+    def send(self, body: bytes, timeout: float) -> Outcome:  # noqa: ARG002 - it takes what it takes
+        """Print one line."""
+        self._stderr.write(f"{request_as_json(self._signal, body)}\n")
+        return Outcome("ok")
+
+    def close(self) -> None:
+        """It is the program's."""

@@ -105,3 +105,21 @@ def test_a_file_that_cannot_be_written(tmp_path):
 
     assert (outcome.kind, outcome.reason) == ("retry", "file")
     assert outcome.message.endswith("logs.jsonl: No such file or directory")
+
+
+def test_json_on_the_console(run_python):
+    """
+    By setting the console gets the same lines, and no trees.
+    """
+    done = run_python(
+        "from opentelemetry import trace\ntrace.get_tracer('x').start_span('alone').end()",
+        wrapped=True,
+        OTEL_TRACES_EXPORTER="console",
+        OTEL_EAI_CONSOLE_FORMAT="json",
+        OTEL_SERVICE_NAME="app",
+    )
+
+    (line,) = done.stderr.splitlines()
+    (resource,) = json.loads(line)["resourceSpans"]
+    (scope,) = resource["scopeSpans"]
+    assert [span["name"] for span in scope["spans"]] == ["alone"]
