@@ -25,6 +25,12 @@ _SHORTEST: Final = 5
 SIGN: Final = re.compile(r"[@=:+(%-]").search
 """Finds a sign that secrets in short texts have."""
 
+# UUIDs, and ids and digests in hexadecimal that have a letter: what has none may be a card's number.
+_LENGTHS_OF_IDS: Final = frozenset({32, 36, 40, 64})
+_ID: Final = re.compile(
+    r"(?:[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}|(?=[0-9]*[a-f])[0-9a-f]+)\Z"
+).match
+
 WITHOUT_SIGN: Final = 13
 """Characters of the shortest secret that has none of them."""
 
@@ -91,6 +97,9 @@ class TextScanner:
         """
         length = len(text)
         if length < _SHORTEST or (length < WITHOUT_SIGN and SIGN(text) is None):
+            return text
+        # Ids are new each time: 0.3 us in place of 6.
+        if length in _LENGTHS_OF_IDS and _ID(text) is not None:
             return text
         looked = text if length <= LONGEST else text[:LONGEST]
         places = self._places(looked)

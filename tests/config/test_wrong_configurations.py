@@ -84,8 +84,8 @@ _ABOVE_ZERO = "a duration above 0 such as 500ms or 5s, or a number of millisecon
 _PAIRS = "name=value, percent-encoded, separated by commas"
 _DETECTORS = "known are host, os, otel, process, service_instance"
 _SAMPLERS = (
-    "always_off, always_on, eai, parentbased_always_off, parentbased_always_on,"
-    " parentbased_traceidratio, traceidratio"
+    "always_off, always_on, eai, jaeger_remote, parentbased_always_off, parentbased_always_on,"
+    " parentbased_jaeger_remote, parentbased_traceidratio, traceidratio"
 )
 
 # B7: what the SDK reads by itself, and a value that it does not take.

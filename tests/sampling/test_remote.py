@@ -87,10 +87,11 @@ class Jaeger:
                 jaeger.asked.append((self.path, dict(self.headers)))
                 if self.path.endswith("/drop-all"):
                     jaeger.gives(share(0))
+                body = jaeger.body  # which may be another one in a moment
                 self.send_response(jaeger.status)
-                self.send_header("content-length", str(len(jaeger.body)))
+                self.send_header("content-length", str(len(body)))
                 self.end_headers()
-                self.wfile.write(jaeger.body)
+                self.wfile.write(body)
 
             def log_message(self, *_):
                 pass
