@@ -18,7 +18,8 @@ if TYPE_CHECKING:
 def like(old: Any, new: Mapping[str, Any]) -> Any:
     """Attributes of the kind that an owner had, with the number of those that it had no room for."""
     if isinstance(old, BoundedAttributes):
-        made: Any = BoundedAttributes(None, new, immutable=False)
+        # Extended: log records have mappings among them, which 1.39 leaves out otherwise.
+        made: Any = BoundedAttributes(None, new, immutable=False, extended_attributes=True)
         made.dropped = old.dropped
         return made
     if isinstance(old, dict):
