@@ -687,6 +687,8 @@ def test_a_forked_child_looks_for_itself(run_python, jaeger, when):
         ),
         OTEL_SERVICE_NAME="shop",
         OTEL_TRACES_EXPORTER="none",
+        # Python's own, since 3.12, where a process that has threads forks.
+        PYTHONWARNINGS="ignore:This process:DeprecationWarning",
     )
 
     assert (done.stdout, done.stderr) == ("done\n", "")
