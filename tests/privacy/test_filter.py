@@ -444,3 +444,20 @@ def test_long_texts_are_cut():
     assert found.endswith("words... (534541 characters more)")
     assert privacy.text(found, "traces") is found
     assert "4111" not in glued
+
+
+@pytest.mark.parametrize(
+    ("settings", "text", "expected"),
+    [
+        ({"privacy_patterns": ("emp[0-9]{5}",)}, "emp12345", "***"),
+        ({"privacy_patterns": ("x[0-9]",)}, "a x7", "a ***"),
+        ({"privacy_patterns": ("orders/[0-9]{4}",)}, "/v1/orders/1234/x", "/v1/***/x"),
+        ({"privacy_enable": ("ip",)}, "10.0.0.1", "***"),
+        ({"privacy_enable": ("ip",)}, "at 10.0.0.1", "at ***"),
+    ],
+)
+def test_what_is_looked_for_in_any_text(settings, text, expected):
+    """
+    The user's own patterns, and detectors that take any text, are tried on short and plain ones, too.
+    """
+    assert PrivacyFilter(Config(**settings)).filter_attributes({"a": text}) == {"a": expected}
