@@ -8,12 +8,12 @@ https://opentelemetry.io/docs/specs/otel/trace/sdk_exporters/jaeger/
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING, Any, Final
 
 from opentelemetry.trace import SpanKind, StatusCode
 
 from eai_autotrace.export import thrift
+from eai_autotrace.export.told import as_json, told_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -67,24 +67,14 @@ def _span(span: ReadableSpan) -> bytes:
 
 def _told(span: ReadableSpan) -> dict[str, Any]:
     """What Jaeger has no place of its own for."""
-    scope, status = span.instrumentation_scope, span.status
-    found: dict[str, Any] = {"span.kind": _KINDS[span.kind]}
-    if scope is not None:
-        found["otel.scope.name"] = scope.name
-        if scope.version:
-            found["otel.scope.version"] = scope.version
-    if status.status_code is not StatusCode.UNSET:
-        found["otel.status_code"] = status.status_code.name
+    status, state = span.status, span.context.trace_state
+    found: dict[str, Any] = {"span.kind": _KINDS[span.kind], **told_of(span)}
     if status.status_code is StatusCode.ERROR:
         found["error"] = True
     if status.description:
         found["otel.status_description"] = status.description
-    if span.context.trace_state:
-        found["w3c.tracestate"] = span.context.trace_state.to_header()
-    for what in ("attributes", "events", "links"):
-        dropped = getattr(span, f"dropped_{what}")
-        if dropped:
-            found[f"otel.dropped_{what}_count"] = dropped
+    if state:
+        found["w3c.tracestate"] = state.to_header()
     return found
 
 
@@ -123,8 +113,3 @@ def _value(value: Any) -> bytes:
     if isinstance(value, bytes):
         return thrift.small(2, _BINARY) + thrift.text(7, value)
     return thrift.small(2, _STRING) + thrift.text(3, as_json(value))
-
-
-def as_json(value: Any) -> str:
-    """A list or a mapping as a text."""
-    return json.dumps(value, default=str, ensure_ascii=False, separators=(",", ":"))

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from opentelemetry.trace import SpanKind, StatusCode
 
-from eai_autotrace.export.jaeger import as_json
+from eai_autotrace.export.told import as_json, told_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -62,21 +62,11 @@ def _span(span: ReadableSpan) -> dict[str, Any]:
 
 
 def _tags(span: ReadableSpan) -> dict[str, str]:
-    scope, status = span.instrumentation_scope, span.status
     resource = {k: v for k, v in span.resource.attributes.items() if k != _SERVICE}
-    found = {key: _text(value) for key, value in {**resource, **(span.attributes or {})}.items()}
-    if scope is not None:
-        found["otel.scope.name"] = scope.name
-        if scope.version:
-            found["otel.scope.version"] = scope.version
-    if status.status_code is not StatusCode.UNSET:
-        found["otel.status_code"] = status.status_code.name
-    if status.status_code is StatusCode.ERROR:
-        found["error"] = status.description or found.get("error.type", "")
-    for what in ("attributes", "events", "links"):
-        dropped = getattr(span, f"dropped_{what}")
-        if dropped:
-            found[f"otel.dropped_{what}_count"] = str(dropped)
+    told = {**resource, **(span.attributes or {}), **told_of(span)}
+    found = {key: _text(value) for key, value in told.items()}
+    if span.status.status_code is StatusCode.ERROR:
+        found["error"] = span.status.description or found.get("error.type", "")
     return found
 
 

@@ -452,6 +452,7 @@ def test_long_texts_are_cut():
         ({"privacy_patterns": ("emp[0-9]{5}",)}, "emp12345", "***"),
         ({"privacy_patterns": ("x[0-9]",)}, "a x7", "a ***"),
         ({"privacy_patterns": ("orders/[0-9]{4}",)}, "/v1/orders/1234/x", "/v1/***/x"),
+        ({"privacy_patterns": ("abad[0-9]{3}",)}, "0" * 25 + "abad123", "0" * 25 + "***"),
         ({"privacy_enable": ("ip",)}, "10.0.0.1", "***"),
         ({"privacy_enable": ("ip",)}, "at 10.0.0.1", "at ***"),
     ],
