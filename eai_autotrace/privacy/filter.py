@@ -88,7 +88,7 @@ class PrivacyFilter:
         """What becomes of those attributes that change, and whether all others are short."""
         changed: dict[str, Any] = {}
         treatment, treats_any, treats_path = self._of_key.get, self._any, self._path
-        are_short, is_plain = True, self.policy.scanner.is_plain
+        are_short, is_plain = True, self._treatments.is_plain
         for key, value in tuple(items):
             kind = type(value)
             treat = treatment(key)

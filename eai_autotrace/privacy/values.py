@@ -12,6 +12,7 @@ from eai_autotrace.privacy.nested import DROPPED, Nested, is_nested
 from eai_autotrace.privacy.policy import COMMAND, CONTENT, NOT_ALLOWED, OWN_KEY, PATH, SQL, STRICT
 from eai_autotrace.secrets.actions import DROP, REPLACE, REPLACED
 from eai_autotrace.secrets.checks import is_random
+from eai_autotrace.secrets.text import LONGEST_PLAIN
 from eai_autotrace.secrets.words import KEY
 from eai_autotrace.semconv import sql
 
@@ -63,12 +64,19 @@ class Treatments:
 
     Args:
         policy: The rules.
+
+    Attributes:
+        is_plain: Whether a text stays as it is, wherever it is; of few it is known.
     """
 
     def __init__(self, policy: Policy) -> None:
         self._policy = policy
         self._scanner = policy.scanner
         self._limits = policy.limits
+        self.is_plain: Callable[[str], bool] = self._scanner.is_plain
+        if min(self._limits, default=LONGEST_PLAIN + 1) <= LONGEST_PLAIN:
+            # A plain text may be the beginning of a secret that was cut.
+            self.is_plain = _never
 
     def of(self, key: str) -> Treat:
         """The treatment of an attribute: of most it is `any`."""
@@ -186,6 +194,10 @@ class Treatments:
                 made.append(self.text(argument, found))
             is_secret = argument.startswith("-") and self._policy.of_key(argument) is not None
         return made
+
+
+def _never(_text: str) -> bool:
+    return False
 
 
 def _kept(value: Any, _found: Found) -> Any:

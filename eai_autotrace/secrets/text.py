@@ -31,18 +31,15 @@ _ID: Final = re.compile(
     r"(?:[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}|(?=[0-9]*[a-f])[0-9a-f]+)\Z"
 ).match
 
-# Short texts of words, numbers and the signs of paths and versions. No detector finds anything in them:
-# their words are too short for tokens, their numbers for cards, and nothing stands between a name and a
-# value. Each part begins with a sign that none has, so there is one way to read a text.
+# Texts of short words and numbers between the signs of paths and versions. No detector finds anything in
+# them: a token has a word of 15 and more, a card and an IBAN too, numbers of phones and persons have
+# hyphens between digits, and nothing stands between a name and a value.
+_WORD: Final = r"[\w-]{0,12}"
 _PLAIN: Final = re.compile(
-    r"(?:[A-Za-z]{1,11}\d{0,3}|\d{0,12})(?:[/.{},](?:[A-Za-z]{1,11}\d{0,3}|\d{0,12}))*\Z"
+    rf"(?!.*(?:\d-\d|--)){_WORD}(?:[/.,{{}}]{_WORD})*\Z", re.ASCII | re.DOTALL
 ).match
-# With hyphens: shorter than vendors' keys that have them, and without numbers of phones and cards.
-_PLAIN_WITH_HYPHENS: Final = re.compile(
-    r"(?:[A-Za-z]{1,11}\d{0,3}|\d{1,3})(?:[/.,-](?:[A-Za-z]{1,11}\d{0,3}|\d{1,3}))*\Z"
-).match
-_LONGEST_PLAIN: Final = 64
-_LONGEST_WITH_HYPHENS: Final = 18
+LONGEST_PLAIN: Final = 64
+"""Characters of a text of which `TextScanner.is_plain` may be true."""
 
 LONGEST: Final = 65_536
 """Characters of a text that are looked at, and kept; so the time for a text is bounded."""
@@ -97,7 +94,7 @@ class TextScanner:
         # A detector that is always asked, such as the user's own, may find something in any text.
         self._has_plain = ANY not in self._of_group
         # What is put in the place of a secret is found again if it is a hash.
-        self._is_plain = {one(REPLACED) for one in replace.values()} == {REPLACED}
+        self._looks_again = {one(REPLACED) for one in replace.values()} == {REPLACED}
 
     def scan(self, text: str, found: Callable[..., None]) -> str:
         """
@@ -125,18 +122,15 @@ class TextScanner:
     def is_plain(self, text: str) -> bool:
         """Whether a short text has no place for a secret: 0.3 us in place of 2."""
         length = len(text)
-        if length > _LONGEST_PLAIN or not self._has_plain or "eyJ" in text:
+        if length > LONGEST_PLAIN or not self._has_plain or "eyJ" in text:
             return False
         if length < _WITHOUT_SIGN:
-            return length < _SHORTEST or _SIGN(text) is None
-        if _PLAIN(text) is not None:
-            return True
-        is_short = length <= _LONGEST_WITH_HYPHENS and "xox" not in text
-        return is_short and _PLAIN_WITH_HYPHENS(text) is not None
+            return length < _SHORTEST or text.isalnum() or _SIGN(text) is None
+        return _PLAIN(text) is not None
 
     def _settled(self, text: str) -> str:
         """A text in which nothing more is found: what was replaced may have hidden a sign of a secret."""
-        looks = _MOST_LOOKS if self._is_plain and len(text) <= _LONGEST_AGAIN else 0
+        looks = _MOST_LOOKS if self._looks_again and len(text) <= _LONGEST_AGAIN else 0
         for _ in range(looks):
             places = self._places(text)
             if not places:

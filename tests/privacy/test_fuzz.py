@@ -127,6 +127,35 @@ def test_any_text(text):
     assert _look(found) == found
 
 
+# The signs of paths and versions; nothing that is found by them has another.
+SHORT_PARTS = (
+    *"""eyJ eyJhbG sk- AKIA xoxb- xoxe.xox glpat- SG. ya29. hvs. hooks.slack.com/services/ api.telegram.org/bot
+    4111 41111111 111111111111 555-123-4567 123-45-6789 DE89 NL91ABNA0417164300 10.0.0.1 password token -- - / . ,
+    { } _""".split(),  # noqa: SIM905
+)
+SHORT_TEXTS = st.lists(
+    st.one_of(st.sampled_from(SHORT_PARTS), st.text("aZz09_-/.,{}", max_size=14)), max_size=6
+).map("".join)
+USUAL = PrivacyFilter(Config(privacy_enable=("ssn",)))
+# A pattern of the user's may match any text, so nothing passes at once.
+THOROUGH = PrivacyFilter(Config(privacy_enable=("ssn",), privacy_patterns=("never@in@these",)))
+
+
+@given(SHORT_TEXTS)
+@fuzzed
+@example("555-123-4567/abcdef")
+@example("abcdef/123-45-6789")
+@example("/orders/eyJhbGc.eyJabcd")
+def test_what_passes_at_once(text):
+    """
+    A text that is short and plain passes without a look at its parts. None would be found in it.
+    """
+    attributes = {"note": text, "url.path": text}
+    found = [USUAL.filter_attributes(attributes) for _ in range(2)]
+
+    assert found == [THOROUGH.filter_attributes(attributes)] * 2
+
+
 VALUES = st.recursive(
     st.one_of(
         st.none(),

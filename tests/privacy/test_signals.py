@@ -347,3 +347,15 @@ def test_what_a_limit_has_cut(text):
 
     assert len(text) == 20
     assert privacy.filter_attributes({"note": text}) == {"note": LIMITS[text]}
+
+
+def test_what_a_small_limit_has_cut():
+    """
+    What is left of a secret may look like any short word. It goes for that, in a path, too.
+    """
+    privacy = PrivacyFilter(Config(span_attribute_value_length_limit=9))
+    cut = {"note": "AKIA12345", "url.path": "/411111/a"}
+
+    found = [privacy.filter_attributes(cut) for _ in range(2)]
+
+    assert found == [{"note": "***", "url.path": "***"}] * 2
