@@ -9,9 +9,8 @@ from __future__ import annotations
 
 import logging
 from contextlib import closing
-from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote
 
 from opentelemetry.instrumentation.utils import suppress_instrumentation
 
@@ -19,9 +18,8 @@ from eai_autotrace import __version__
 from eai_autotrace.config.parse import redacted
 from eai_autotrace.config.process import configuration
 from eai_autotrace.config.remote import REMOTE_FORM, RemoteSetting, read_remote
-from eai_autotrace.export.imports import unforked
 from eai_autotrace.export.otlp.exporter import without_userinfo
-from eai_autotrace.export.otlp.proxies import authorities, proxy_for
+from eai_autotrace.export.otlp.pool import load, new_pool
 from eai_autotrace.sampling.poll import UnreachableError
 from eai_autotrace.sampling.remote import RemoteSampler, RemoteSpanSampler
 
@@ -37,7 +35,6 @@ PARENTBASED_REMOTE: Final = "parentbased_jaeger_remote"
 _TIMEOUT: Final = 10.0
 _MOST_READ: Final = 1024 * 1024
 _OK: Final = 200
-_NEEDED: Final = ("encodings.idna", "urllib.request", "urllib3")
 
 _logger = logging.getLogger("eai_autotrace")
 
@@ -97,13 +94,11 @@ class StrategyRequest:
         Raises:
             UnreachableError: There is none.
         """
-        with unforked():
-            for name in _NEEDED:
-                import_module(name)
+        load()
         from urllib3 import exceptions  # noqa: PLC0415 - see above
 
         try:
-            with suppress_instrumentation(), self._connections() as connections:
+            with suppress_instrumentation(), new_pool(self._url) as connections:
                 return self._get(connections)
         except exceptions.NewConnectionError as failure:
             reason = f"{self._address} cannot be connected to"
@@ -134,15 +129,3 @@ class StrategyRequest:
         if len(body) > _MOST_READ:
             raise UnreachableError(f"{self._address} answers with more than {_MOST_READ} bytes")
         return body
-
-    def _connections(self) -> Any:
-        import urllib3  # noqa: PLC0415 - see above
-
-        options: dict[str, Any] = {}
-        if urlsplit(self._url).scheme == "https":
-            file, folder = authorities()
-            options = {"cert_reqs": "CERT_REQUIRED", "ca_certs": file, "ca_cert_dir": folder}
-        proxy = proxy_for(self._url)
-        if proxy is None:
-            return urllib3.PoolManager(**options)
-        return urllib3.ProxyManager(proxy.url, proxy_headers=proxy.headers, **options)

@@ -10,18 +10,15 @@ from __future__ import annotations
 import email.utils
 import os
 import time
-from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
-from urllib.parse import urlsplit
 
 from opentelemetry.instrumentation.utils import suppress_instrumentation
 
 from eai_autotrace import __version__
-from eai_autotrace.export.imports import unforked
 from eai_autotrace.export.otlp.exporter import TOO_LARGE, answer, shown, without_userinfo
 from eai_autotrace.export.otlp.mismatch import cure_http
-from eai_autotrace.export.otlp.proxies import authorities, proxy_for
+from eai_autotrace.export.otlp.pool import load, new_pool
 from eai_autotrace.export.otlp.wire import fields
 from eai_autotrace.export.result import Outcome
 
@@ -35,7 +32,6 @@ _REDIRECTS: Final = range(300, 400)
 _LATER: Final = frozenset({429, 502, 503, 504})
 _TOO_LARGE: Final = 413
 _MOST_READ: Final = 65536
-_NEEDED: Final = ("encodings.idna", "gzip", "urllib.request", "urllib3")
 _PROTOBUF: Final = "application/x-protobuf"
 
 
@@ -67,7 +63,9 @@ class Http:
 
     def send(self, body: bytes, timeout: float) -> Outcome:
         """Make one attempt, within so many seconds."""
-        self._load()
+        if not self._is_loaded:
+            load("gzip")
+            self._is_loaded = True
         from urllib3 import exceptions  # noqa: PLC0415 - see above
 
         deadline = time.monotonic() + timeout
@@ -121,15 +119,6 @@ class Http:
             response.release_conn()
         return self._outcome(response.status, response.headers, read)
 
-    def _load(self) -> None:
-        """Import, once, what sending needs; the system looks names up by the codec for them."""
-        if self._is_loaded:
-            return
-        with unforked():
-            for name in _NEEDED:
-                import_module(name)
-        self._is_loaded = True
-
     def _connections(self) -> Any:
         """The connections of this process."""
         if self._pool is None or self._process != os.getpid():
@@ -137,33 +126,12 @@ class Http:
         return self._pool
 
     def _new_pool(self) -> Any:
-        import urllib3  # noqa: PLC0415 - see above
-
-        options: dict[str, Any] = {"maxsize": 1, "num_pools": 1, **self._tls()}
-        proxy = proxy_for(self._url)
-        if proxy is None:
-            return urllib3.PoolManager(**options)
-        if proxy.url.startswith("socks"):
-            from urllib3.contrib.socks import SOCKSProxyManager  # noqa: PLC0415 - needs PySocks
-
-            return SOCKSProxyManager(proxy.url, headers=proxy.headers, **options)
-        return urllib3.ProxyManager(proxy.url, proxy_headers=proxy.headers, **options)
-
-    def _tls(self) -> dict[str, Any]:
         own = self._connection
-        for path in (own.certificate, own.client_certificate, own.client_key):
+        files = (own.certificate, own.client_certificate, own.client_key)
+        for path in files:
             if path:
                 Path(path).open("rb").close()
-        if urlsplit(self._url).scheme != "https":
-            return {}
-        file, folder = (own.certificate, None) if own.certificate else authorities()
-        return {
-            "cert_reqs": "CERT_REQUIRED",
-            "ca_certs": file,
-            "ca_cert_dir": folder,
-            "cert_file": own.client_certificate,
-            "key_file": own.client_key,
-        }
+        return new_pool(self._url, *files)
 
     def _outcome(self, status: int, headers: Mapping[str, str], body: bytes) -> Outcome:
         if status in _OK:
